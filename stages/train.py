@@ -1,0 +1,38 @@
+"""Train one network on one relabelled data set.
+
+    python -m stages.train shallow_adadelta
+
+Reads  params train.<key>, nets.<net>; data/<images>, data/views/<labels>
+Writes models/<key>.keras, plots/history/<key>.csv, metrics/train/<key>.json
+"""
+
+from pathlib import Path
+
+from stages.lib import arrays, compute, fit, nets, params, records, seeds, timings
+
+
+def main(key: str) -> None:
+    settings = params.load()
+    spec = settings.experiment("train", key)
+    with timings.stage(f"train@{key}", settings.scale):
+        machine = compute.configure(settings.compute)
+        view = arrays.open_view(spec.images, spec.labels)
+        validation, _ = view.validation_and_score(spec.validation)
+        seed = seeds.derive(settings.seed, "train", key)
+        net = settings.nets[spec.net]
+        model = nets.build(net, view.train.image_shape, len(view.classes), seed)
+        nets.compile_for(model, spec.optimizer)
+        print(nets.summary(model))
+        print(f"{key}: {len(view.train)} images, {machine}", flush=True)
+        state = fit.state_folder(f"train-{key}", spec.model_dump(), net, seed, machine, splits=[view.train, validation])
+        history = fit.run(model, view.train, validation, spec, seed, state, key)
+        nets.save(model, Path(f"models/{key}.keras"))
+        records.write_csv(Path(f"plots/history/{key}.csv"), history)
+        last = {name: float(value) for name, value in history.iloc[-1].items() if name != "epoch"}
+        about = {"images": len(view.train), "epochs": spec.epochs, "parameters": model.count_params()}
+        records.write_json(Path(f"metrics/train/{key}.json"), about | last | machine)
+        fit.forget(state)
+
+
+if __name__ == "__main__":
+    params.run(main)
