@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.lib import arrays, compute, fit, nets, params, records, scores, seeds, timings
+from stages.lib import arrays, compute, params, records, scores, seeds, state, timings
 
 
 def main(key: str) -> None:
@@ -32,12 +32,14 @@ def main(key: str) -> None:
         records.write_json(Path(f"metrics/finetune/{key}.json"), found)
         records.write_csv(Path(f"plots/finetune/{key}.csv"), table)
         for repeat in range(spec.repeats):
-            fit.forget_all(f"finetune-{key}-{repeat}")
+            state.forget_all(f"finetune-{key}-{repeat}")
     print(f"{key}: accuracy {found['accuracy']:.4f} +- {found['standard_error']:.4f} over {spec.repeats} repeats")
 
 
 def train_one(settings: params.Params, key: str, repeat: int) -> dict[str, float | int]:
     """One repeat with seeds of its own: accuracy before and after training on the scored test images."""
+    from stages.lib import fit, nets   # TensorFlow, which only the workers need
+
     spec = settings.experiment("finetune", key)
     machine = compute.configure(settings.compute, threads=1)
     view = arrays.open_view(spec.images, spec.labels)
@@ -50,9 +52,9 @@ def train_one(settings: params.Params, key: str, repeat: int) -> dict[str, float
     nets.compile_for(model, spec.optimizer)
     weights = model.get_weights()
     before = accuracy(fit.predict(model, score), score.labels)
-    state = fit.state_folder(f"finetune-{key}-{repeat}", spec.model_dump(), seed, machine,
+    kept = state.folder(f"finetune-{key}-{repeat}", spec.model_dump(), seed, machine,
                              splits=[view.train, validation], weights=weights)  # fmt: skip
-    history = fit.run(model, view.train, validation, spec, seed, state, f"{key} repeat {repeat + 1}")
+    history = fit.run(model, view.train, validation, spec, seed, kept, f"{key} repeat {repeat + 1}")
     return {
         "repeat": repeat + 1,
         "seed": seed,

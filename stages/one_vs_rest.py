@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.lib import arrays, compute, fit, nets, params, records, scores, seeds, timings
+from stages.lib import arrays, compute, params, records, scores, seeds, state, timings
 
 MODELS = Path("models/one_vs_rest")
 
@@ -42,12 +42,14 @@ def main() -> None:
         table = pd.DataFrame({"actual": names[score.labels], "predicted": names[guesses]})
         records.write_csv(Path("plots/confusion/one_vs_rest.csv"), table)
         for name in view.classes:
-            fit.forget_all(f"one_vs_rest-{name}")
+            state.forget_all(f"one_vs_rest-{name}")
     print(f"one_vs_rest: accuracy {accuracy:.4f}, {spec.against} {found['accuracy_against']:.4f}, McNemar p {test['mcnemar_p']:.3g}")
 
 
 def train_one(settings: params.Params, positive: int, name: str) -> np.ndarray:
     """Trains and saves the network of one class against all others; gives P(class) of each scored image (N)."""
+    from stages.lib import fit, nets   # TensorFlow, which only the workers need
+
     spec = settings.one_vs_rest
     machine = compute.configure(settings.compute, threads=1)
     view = arrays.open_view(spec.images, spec.labels)
@@ -57,9 +59,9 @@ def train_one(settings: params.Params, positive: int, name: str) -> np.ndarray:
     net = settings.nets[spec.net]
     model = nets.build(net, train.image_shape, 2, seed)
     nets.compile_for(model, spec.optimizer)
-    state = fit.state_folder(f"one_vs_rest-{name}", spec.model_dump(), net, seed, machine, splits=[train])
+    kept = state.folder(f"one_vs_rest-{name}", spec.model_dump(), net, seed, machine, splits=[train])
     checks = replace(validation, labels=(validation.labels == positive).astype(np.uint8))
-    fit.run(model, train, checks, spec, seed, state, f"one_vs_rest {name}")
+    fit.run(model, train, checks, spec, seed, kept, f"one_vs_rest {name}")
     nets.save(model, MODELS / f"{name}.keras")
     return fit.predict(model, score)[:, 1]
 

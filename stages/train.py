@@ -8,7 +8,7 @@ Writes models/<key>.keras, plots/history/<key>.csv, metrics/train/<key>.json
 
 from pathlib import Path
 
-from stages.lib import arrays, compute, fit, nets, params, records, seeds, timings
+from stages.lib import arrays, compute, fit, nets, params, records, seeds, state, timings
 
 
 def main(key: str) -> None:
@@ -24,14 +24,14 @@ def main(key: str) -> None:
         nets.compile_for(model, spec.optimizer)
         print(nets.summary(model))
         print(f"{key}: {len(view.train)} images, {machine}", flush=True)
-        state = fit.state_folder(f"train-{key}", spec.model_dump(), net, seed, machine, splits=[view.train, validation])
-        history = fit.run(model, view.train, validation, spec, seed, state, key)
+        kept = state.folder(f"train-{key}", spec.model_dump(), net, seed, machine, splits=[view.train, validation])
+        history = fit.run(model, view.train, validation, spec, seed, kept, key)
         nets.save(model, Path(f"models/{key}.keras"))
         records.write_csv(Path(f"plots/history/{key}.csv"), history)
         last = {name: float(value) for name, value in history.iloc[-1].items() if name != "epoch"}
         about = {"images": len(view.train), "epochs": spec.epochs, "parameters": model.count_params()}
         records.write_json(Path(f"metrics/train/{key}.json"), about | last | machine)
-        fit.forget(state)
+        state.forget(kept)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,9 @@ import joblib
 from stages.lib.params import Compute
 from stages.lib.progress import Progress
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")   # before anything imports TensorFlow: its start-up chatter
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
 
 
@@ -23,7 +26,6 @@ def configure(spec: Compute, threads: int | None = None) -> dict[str, str | int]
     threads: of this process; None takes `spec.threads`.
     Returns what decided the low bits of the results: precision, threads, cpu.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
     threads = threads or (cores() if spec.threads == "auto" else spec.threads)

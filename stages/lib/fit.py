@@ -5,15 +5,11 @@ from (seed, layer, epoch). So an epoch's end, with weights and optimizer, is all
 into one file, replaced as a whole; Keras' BackupAndRestore would keep neither seeds nor history.
 """
 
-import hashlib
 import json
 import math
 import os
-import shutil
 import sys
 import time
-from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +21,6 @@ from stages.lib import seeds
 from stages.lib.arrays import Split
 from stages.lib.params import Fit
 
-STATE = Path(".state")
 EVALUATION_BATCH = 500
 
 
@@ -97,38 +92,6 @@ def predict(model: keras.Model, split: Split) -> np.ndarray:
     """The model's output for each image of `split`, in its order: float32, (N, outputs)."""
     blocks = range(0, len(split), EVALUATION_BATCH)
     return np.concatenate([model.predict_on_batch(split.batch(slice(at, at + EVALUATION_BATCH))) for at in blocks])
-
-
-def state_folder(key: str, *ingredients: Any, splits: Sequence[Split] = (), weights: Sequence[np.ndarray] = ()) -> Path:
-    """`.state/<key>-<hash>` for a training of these ingredients (JSON values), data, starting weights and code.
-
-    States of `key` for other ingredients are removed: they could never be gone on from again.
-    """
-    digest = hashlib.sha256(json.dumps([*ingredients, version("keras"), version("tensorflow")]).encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    for split in splits:
-        digest.update(repr((split.crop, split.images.shape)).encode())
-        for array in (split.images, split.rows, split.labels):
-            digest.update(np.ascontiguousarray(array).data)
-    for array in weights:
-        digest.update(np.ascontiguousarray(array).data)
-    folder = STATE / f"{key}-{digest.hexdigest()[:16]}"
-    for stale in STATE.glob(f"{key}-*"):
-        if stale != folder:
-            shutil.rmtree(stale, ignore_errors=True)
-    return folder
-
-
-def forget(state: Path) -> None:
-    """Removes the state of a training whose results are written."""
-    shutil.rmtree(state, ignore_errors=True)
-
-
-def forget_all(key: str) -> None:
-    """Removes every state of `key`, whatever its hash."""
-    for state in STATE.glob(f"{key}-*"):
-        forget(state)
 
 
 def _variables(model: keras.Model) -> list[Any]:

@@ -214,8 +214,13 @@ class Row(Block):
     detail: bool = False
 
 
-class Report(Block):
+class Printed(Block):
+    """printed.yaml."""
+
     rows: list[Row]
+
+
+class Report(Block):
     gallery: dict[Key, Count]
 
 
@@ -276,6 +281,16 @@ def load(path: Path = Path("params.yaml")) -> Params:
     if mistakes := _mismatches(params):
         raise ParamsError("\n".join(mistakes))
     return params
+
+
+def load_printed(path: Path = Path("printed.yaml")) -> list[Row]:
+    """The printed numbers, in the report's order. Raises ParamsError with a line for each mistake."""
+    try:
+        return Printed.model_validate(yaml.safe_load(path.read_text())).rows
+    except (OSError, yaml.YAMLError) as error:
+        raise ParamsError(f"{path}: {error}") from error
+    except ValidationError as error:
+        raise ParamsError("\n".join(f"{path}: {_line(problem)}" for problem in error.errors())) from error
 
 
 def at_scale(node: Any, scale: str, path: str = "") -> Any:
