@@ -27,7 +27,8 @@ def main(key: str) -> None:
         x, y = features(folder, "train", spec.train_images)
         x_test, y_test = features(folder, "test", spec.test_images)
         names = arrays.read_classes(folder)
-        found, rows = {"train_images": len(x), "test_images": len(x_test)}, []
+        rows: list[dict[str, str | float]] = []
+        found: dict[str, int | float] = {"train_images": len(x), "test_images": len(x_test)}
         for name, classifier in settings.classifiers.items():
             print(f"{key}: {name} on {len(x)} images of {x.shape[1]} numbers", flush=True)
             guesses = build(classifier, seeds.derive(settings.seed, "classify", key, name)).fit(x, y).predict(x_test)

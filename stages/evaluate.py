@@ -42,7 +42,7 @@ def main(key: str) -> None:
 def fine_errors(labels: np.ndarray, guesses: np.ndarray, fine: np.ndarray, view: View) -> dict[str, int]:
     """Both kinds of error counted by the data set's own classes: `<true>_called_<guess>_<fine class>`."""
     negative, positive = view.classes
-    counts = {}
+    counts: dict[str, int] = {}
     for truth, kind in ((0, f"{negative}_called_{positive}"), (1, f"{positive}_called_{negative}")):
         wrong = fine[(labels == truth) & (guesses != truth)]
         by_class = np.bincount(wrong, minlength=len(view.fine_classes))

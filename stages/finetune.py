@@ -38,7 +38,7 @@ def main(key: str) -> None:
 
 def train_one(settings: params.Params, key: str, repeat: int) -> dict[str, float | int]:
     """One repeat with seeds of its own: accuracy before and after training on the scored test images."""
-    from stages.lib import fit, nets   # TensorFlow, which only the workers need
+    from stages.lib import fit, nets  # TensorFlow, which only the workers need
 
     spec = settings.experiment("finetune", key)
     machine = compute.configure(settings.compute, threads=1)

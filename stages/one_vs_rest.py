@@ -43,12 +43,13 @@ def main() -> None:
         records.write_csv(Path("plots/confusion/one_vs_rest.csv"), table)
         for name in view.classes:
             state.forget_all(f"one_vs_rest-{name}")
-    print(f"one_vs_rest: accuracy {accuracy:.4f}, {spec.against} {found['accuracy_against']:.4f}, McNemar p {test['mcnemar_p']:.3g}")
+    rival_accuracy = found["accuracy_against"]
+    print(f"one_vs_rest: accuracy {accuracy:.4f}, {spec.against} {rival_accuracy:.4f}, McNemar p {test['mcnemar_p']:.3g}")
 
 
 def train_one(settings: params.Params, positive: int, name: str) -> np.ndarray:
     """Trains and saves the network of one class against all others; gives P(class) of each scored image (N)."""
-    from stages.lib import fit, nets   # TensorFlow, which only the workers need
+    from stages.lib import fit, nets  # TensorFlow, which only the workers need
 
     spec = settings.one_vs_rest
     machine = compute.configure(settings.compute, threads=1)

@@ -28,7 +28,7 @@ def main(key: str) -> None:
         history = fit.run(model, view.train, validation, spec, seed, kept, key)
         nets.save(model, Path(f"models/{key}.keras"))
         records.write_csv(Path(f"plots/history/{key}.csv"), history)
-        last = {name: float(value) for name, value in history.iloc[-1].items() if name != "epoch"}
+        last = {str(name): float(value) for name, value in history.iloc[-1].items() if name != "epoch"}
         about = {"images": len(view.train), "epochs": spec.epochs, "parameters": model.count_params()}
         records.write_json(Path(f"metrics/train/{key}.json"), about | last | machine)
         state.forget(kept)

@@ -28,7 +28,7 @@ def main(key: str) -> None:
         print(f"{key}: {len(rows)} images", flush=True)
         seed = seeds.derive(settings.seed, "tsne", key)
         layout = TSNE(perplexity=spec.perplexity, init="pca", random_state=seed, verbose=1, n_jobs=1)
-        with threadpool_limits(1):   # sums over several threads differ in their last bits from run to run
+        with threadpool_limits(1):  # sums over several threads differ in their last bits from run to run
             points = layout.fit_transform(features[rows])
         table = pd.DataFrame({"x": points[:, 0], "y": points[:, 1], "class": names[labels[rows]]})
         records.write_csv(Path(f"plots/tsne/{key}.csv"), table)

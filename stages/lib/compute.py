@@ -14,9 +14,6 @@ import joblib
 from stages.lib.params import Compute
 from stages.lib.progress import Progress
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")   # before anything imports TensorFlow: its start-up chatter
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
 
 
@@ -26,7 +23,7 @@ def configure(spec: Compute, threads: int | None = None) -> dict[str, str | int]
     threads: of this process; None takes `spec.threads`.
     Returns what decided the low bits of the results: precision, threads, cpu.
     """
-    import tensorflow as tf
+    from stages.lib.engine import tf
 
     threads = threads or (cores() if spec.threads == "auto" else spec.threads)
     tf.config.threading.set_intra_op_parallelism_threads(threads)
@@ -54,7 +51,7 @@ def cpu_name() -> str:
     return _cpu_info("model name") or platform.processor() or platform.machine()
 
 
-def fan_out(spec: Compute, function: Callable[..., Any], jobs: Iterable[tuple], label: str) -> list[Any]:
+def fan_out(spec: Compute, function: Callable[..., Any], jobs: Iterable[tuple[Any, ...]], label: str) -> list[Any]:
     """function(*job) for each job, several at a time, results in the jobs' order.
 
     Each job has one thread whatever `spec.jobs` is, so the number of jobs at once does not change a result.

@@ -13,18 +13,18 @@ import time
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 
 from stages.lib import seeds
 from stages.lib.arrays import Split
+from stages.lib.engine import keras
 from stages.lib.params import Fit
 
 EVALUATION_BATCH = 500
 
 
-class Batches(keras.utils.PyDataset):
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     """Whole batches of a split by index, in an order that depends on (seed, epoch) alone."""
 
     def __init__(self, split: Split, batch: int, seed: int) -> None:
@@ -104,7 +104,7 @@ def _keep(model: keras.Model, history: list[dict[str, float]], state: Path) -> N
     state.mkdir(parents=True, exist_ok=True)
     values = {f"variable_{place}": np.asarray(variable) for place, variable in enumerate(_variables(model))}
     with (state / "epoch.partial").open("wb") as stream:
-        np.savez(stream, history=np.array(json.dumps(history)), **values)
+        np.savez(stream, allow_pickle=False, history=np.array(json.dumps(history)), **values)
     os.replace(state / "epoch.partial", state / "epoch.npz")
 
 

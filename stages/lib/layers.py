@@ -10,7 +10,7 @@ import re
 from typing import Literal, NamedTuple
 
 Kind = Literal["conv", "pool", "dropout", "dense", "flatten"]
-KINDS: dict[str, Kind] = {"C": "conv", "P": "pool", "D": "dropout", "F": "dense"}
+KINDS: dict[str, Kind] = {"C": "conv", "P": "pool", "D": "dropout", "F": "dense", "flatten": "flatten"}
 CONV_KERNEL = 3
 
 
@@ -28,7 +28,7 @@ def parse(text: str) -> list[Layer]:
     for word in text.split():
         match = re.fullmatch(r"([CPF])([1-9]\d*)|(D)(0?\.\d+)", word)
         if word == "flatten":
-            kind, value = "flatten", 0.0
+            kind, value = KINDS[word], 0.0
         elif match:
             kind = KINDS[match[1] or match[3]]
             value = float(match[2] or match[4])

@@ -6,9 +6,8 @@ import os
 import zipfile
 from pathlib import Path
 
-import keras
-
 from stages.lib import layers, seeds
+from stages.lib.engine import keras
 from stages.lib.params import Optimizer
 
 HEAD = "head"

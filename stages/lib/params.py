@@ -22,7 +22,8 @@ Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
-ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
+ArrayName = Literal["train_images", "train_labels", "test_images", "test_labels"]
+ARRAYS: tuple[ArrayName, ...] = typing.get_args(ArrayName)
 FRESH = "stages/lib/nets.py"
 
 
@@ -69,7 +70,7 @@ class Download(Block):
     train_images: Count
     test_images: Count
     sources: Annotated[list[Source], Field(min_length=1)]
-    arrays: dict[Literal["train_images", "train_labels", "test_images", "test_labels"], Sha256]
+    arrays: dict[ArrayName, Sha256]
 
     @model_validator(mode="after")
     def all_arrays(self) -> Self:

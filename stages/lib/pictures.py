@@ -14,7 +14,7 @@ GREY = 128
 
 def sheet(images: np.ndarray, columns: int, path: Path) -> None:
     """Writes a PNG of N x H x W x C images in rows of `columns`, each twice its size."""
-    n, height, width, channels = images.shape
+    n, height, width, _ = images.shape
     rows = -(-n // columns)
     page = np.full((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, 3), GREY, np.uint8)
     for place, image in enumerate(images):
@@ -29,3 +29,8 @@ def data_uri(image: np.ndarray) -> str:
     stream = io.BytesIO()
     Image.fromarray(image).save(stream, "PNG")
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
+
+
+def file_uri(path: Path) -> str:
+    """A PNG file as a `data:` address."""
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()

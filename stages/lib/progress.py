@@ -8,7 +8,7 @@ from tqdm import tqdm
 LINE_SECONDS = 10.0
 
 
-class Progress(tqdm):
+class Progress(tqdm[Any]):
     """tqdm that prints whole lines, at most one in LINE_SECONDS, when standard error is no terminal."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -16,12 +16,11 @@ class Progress(tqdm):
             options = {"mininterval": LINE_SECONDS, "ncols": 80, "ascii": True, **options}
         super().__init__(*args, **options)
 
-    def display(self, msg: str | None = None, pos: int | None = None) -> bool:
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
         if sys.stderr.isatty():
-            return bool(super().display(msg, pos))
-        if self.n:
+            super().display(msg, pos)
+        elif self.n:
             print(msg or str(self), file=sys.stderr, flush=True)
-        return True
 
     def close(self) -> None:
         self.leave = sys.stderr.isatty()

@@ -21,8 +21,8 @@ from stages.lib.params import ARRAYS, Download, Source
 from stages.lib.progress import Progress
 
 CACHE = Path(".cache/downloads")
-CONNECT_SECONDS = 20     # without an answer for so long, a home page counts as down
-PACKAGE_SECONDS = 900    # for a package client, which retries by itself
+CONNECT_SECONDS = 20  # without an answer for so long, a home page counts as down
+PACKAGE_SECONDS = 900  # for a package client, which retries by itself
 
 
 class SourceError(ValueError):

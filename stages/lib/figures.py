@@ -1,0 +1,145 @@
+"""The report's figures as SVG text that takes the page's own ink, so that they read in light and in dark.
+
+Every function gives one `<svg>` whose bytes depend on its data only.
+"""
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+PIXELS_PER_INCH = 108   # on the page, at most: letters of the same size in every figure
+INK = "#010203"  # stands for the page's text colour until the SVG is written
+BLUE, ORANGE, GREEN, PINK = "#3b82f6", "#f97316", "#10b981", "#ec4899"
+TEN = ["#3b82f6", "#f97316", "#10b981", "#ec4899", "#8b5cf6", "#a16207", "#06b6d4", "#ef4444", "#84cc16", "#94a3b8"]
+
+matplotlib.use("svg")
+matplotlib.rcParams.update({
+    "svg.fonttype": "none", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False,
+    "text.color": INK, "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
+    "axes.titlesize": 10, "legend.frameon": False, "axes.grid": False, "figure.constrained_layout.use": True,
+})  # fmt: skip
+
+
+def curves(histories: Mapping[str, pd.DataFrame], column: str, y_label: str) -> str:
+    """One line a training over its epochs; the net tells the colour, the optimizer the dashes."""
+    figure, axes = _axes(5.2, 3.4)
+    for name, history in histories.items():
+        colour = ORANGE if name.startswith("deep") else BLUE
+        style = "--" if name.endswith("sgd") else "-"
+        marker = "o" if len(history) < 20 else None
+        axes.plot(history["epoch"], history[column], style, color=colour, marker=marker, markersize=3, label=name)
+    axes.set(xlabel="epoch", ylabel=y_label)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend()
+    return _svg(figure, f"{y_label} over the epochs of {', '.join(histories)}")
+
+
+def confusion(percent: np.ndarray, classes: Sequence[str], title: str) -> str:
+    """Row-normalised confusion matrix with its percentages; rows are the true classes."""
+    n = len(classes)
+    figure, axes = _axes(0.42 * n + 1.5, 0.36 * n + 1.1)
+    shares = np.nan_to_num(percent)
+    colours = np.zeros((n, n, 4))
+    colours[...] = to_rgba(BLUE)
+    colours[..., 3] = 0.9 * shares / 100
+    for (row, column), value in np.ndenumerate(shares):
+        axes.add_patch(matplotlib.patches.Rectangle((column - 0.5, row - 0.5), 1, 1, color=colours[row, column], lw=0))
+        axes.text(column, row, f"{value:.0f}" if n > 4 else f"{value:.1f}", ha="center", va="center", fontsize=8)
+    axes.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5), xlabel="named", ylabel="is", title=title)
+    axes.set_xticks(range(n), classes, rotation=40 if n > 2 else 0, ha="right" if n > 2 else "center")
+    axes.set_yticks(range(n), classes)
+    axes.tick_params(length=0)
+    return _svg(figure, f"{title}: confusion matrix in percent of the true class")
+
+
+def roc(points: pd.DataFrame, hard: tuple[float, float], auc: float, auc_hard: float) -> str:
+    """ROC curve of a two-class network, and the one point that its hard labels are."""
+    figure, axes = _axes(4.2, 3.8)
+    axes.plot(points["fpr"], points["tpr"], color=BLUE, label=f"from probabilities, AUC {auc:.4f}")
+    corners = [0, hard[0], 1], [0, hard[1], 1]
+    axes.plot(*corners, ":", color=ORANGE, marker="o", markersize=4, label=f"from hard labels, AUC {auc_hard:.4f}")
+    axes.plot([0, 1], [0, 1], "-", color=INK, lw=0.5)
+    axes.set(xlabel="false positive rate", ylabel="true positive rate", xlim=(0, 1), ylim=(0, 1.01))
+    axes.legend(loc="lower right")
+    return _svg(figure, "ROC curve")
+
+
+def bars(
+    groups: Sequence[str],
+    series: Mapping[str, Sequence[float]],
+    y_label: str,
+    marks: Mapping[str, Sequence[float]] | None = None,
+) -> str:
+    """Bars side by side for each group; `marks` are short lines across the bars of the series of that name."""
+    figure, axes = _axes(5.4, 3.4)
+    width = 0.8 / len(series)
+    for place, (name, values) in enumerate(series.items()):
+        left = np.arange(len(groups)) - 0.4 + place * width
+        axes.bar(left, values, width * 0.94, align="edge", color=TEN[place], label=name)
+        if marks and name in marks:
+            label = "printed" if place == 0 else "_"
+            axes.hlines(marks[name], left, left + width * 0.94, color=INK, lw=1.6, label=label)
+    axes.set_xticks(
+        range(len(groups)), groups, rotation=30 if len(groups) > 4 else 0, ha="right" if len(groups) > 4 else "center"
+    )
+    axes.set_ylabel(y_label)
+    axes.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    return _svg(figure, f"{y_label} of {', '.join(series)} by {', '.join(groups)}")
+
+
+def scatter(points: pd.DataFrame, title: str) -> str:
+    """A t-SNE layout, one colour a class."""
+    figure, axes = _axes(5.0, 4.4)
+    for place, (name, group) in enumerate(points.groupby("class")):
+        colour = TEN[int(str(name)) if str(name).isdigit() else place]
+        axes.scatter(group["x"], group["y"], s=5, color=colour, lw=0, label=str(name), rasterized=True)
+    axes.set(xticks=[], yticks=[], title=title)
+    axes.spines[:].set_visible(False)
+    axes.legend(markerscale=3, loc="center left", bbox_to_anchor=(1, 0.5), handletextpad=0.1)
+    return _svg(figure, title)
+
+
+def repeats(tables: Mapping[str, pd.DataFrame], printed: Mapping[str, tuple[float, float]]) -> str:
+    """Every repeat's accuracy as a dot, mean and standard error as a bar, the printed ones beside it."""
+    figure, axes = _axes(5.4, 0.42 * len(tables) + 1.1)
+    for place, (name, table) in enumerate(tables.items()):
+        values = table["accuracy"]
+        error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0
+        axes.plot(values, [place] * len(values), "o", color=BLUE, alpha=0.45, markersize=5, lw=0)
+        axes.errorbar(values.mean(), place, xerr=error, fmt="|", color=BLUE, markersize=12, capsize=3,
+                      label="ours: repeats, mean, standard error" if place == 0 else None)  # fmt: skip
+        if name in printed:
+            axes.errorbar(printed[name][0], place + 0.26, xerr=printed[name][1], fmt="|", color=ORANGE, markersize=9,
+                          capsize=3, label="printed: mean, standard error" if place == 0 else None)  # fmt: skip
+    axes.set_yticks(range(len(tables)), tables)
+    axes.set(ylim=(len(tables) - 0.4, -0.6), xlabel="accuracy")
+    axes.axvline(0.5, color=INK, lw=0.5)
+    axes.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    return _svg(figure, "accuracy of every repeat")
+
+
+def _axes(width: float, height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height))
+    return figure, figure.add_subplot()
+
+
+def _svg(figure: Figure, description: str) -> str:
+    """The figure as one <svg> element without size, date or random ids, in the page's ink."""
+    stream = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": description}):
+        figure.savefig(stream, format="svg", transparent=True, dpi=150,
+                       metadata={"Date": None, "Creator": None, "Format": None, "Type": None})  # fmt: skip
+    text = stream.getvalue()
+    text = text[text.index("<svg") :].replace(INK, "currentColor")
+    label = description.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+    width = figure.get_figwidth() * PIXELS_PER_INCH
+    about = f'role="img" aria-label="{label}" style="max-width: {width:.0f}px"'
+    return re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', about, text, count=1)

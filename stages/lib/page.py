@@ -1,0 +1,71 @@
+"""The report's page: rows, figures and galleries put into one self-contained HTML file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+
+@dataclass(frozen=True)
+class Section:
+    """One heading of the page with its sentence and whichever pictures it has."""
+
+    id: str
+    title: str
+    text: str
+    svgs: list[str] = field(default_factory=list)
+    sheet: str = ""
+    gallery: list[dict[str, Any]] = field(default_factory=list)
+
+
+def render(results: Mapping[str, Any], figures: list[Section], timings: Mapping[str, float], columns: tuple[str, ...]) -> str:
+    """The page as HTML that asks nothing of a network. Run times stand here only, not in results."""
+    folder = jinja2.FileSystemLoader(Path(__file__).parent)
+    templates = jinja2.Environment(loader=folder, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
+    rows = [row | texts(row) for row in results["rows"]]
+    return templates.get_template("page.html.j2").render(
+        results={**results, "rows": rows},
+        scale=results["scale"],
+        figures=figures,
+        sections=[(section.id, section.title) for section in figures] + [("times", "Where the time went")],
+        timings=timings,
+        columns=columns,
+        run_time=f"{duration(sum(timings.values()))} in {len(timings)} stages",
+    )
+
+
+def texts(row: Mapping[str, Any]) -> dict[str, str]:
+    """printed, got and difference of a row as people read them: counts whole, shares with 3 or 4 decimals."""
+    printed, got = row["printed"], row["got"]
+    if got is None:
+        return {"printed_text": number(printed), "got_text": "undefined", "difference_text": ""}
+    difference = got - printed
+    return {
+        "printed_text": with_error(printed, row["printed_error"]),
+        "got_text": with_error(got, row["standard_error"]),
+        "difference_text": f"{difference:+,.0f}" if _is_count(printed) else f"{difference:+.3f}",
+    }
+
+
+def with_error(value: float, error: float | None) -> str:
+    """`.701 ± .003`, or the bare value without an error."""
+    return number(value) if error is None else f"{number(value)} ± {error:.4f}"
+
+
+def number(value: float) -> str:
+    """A count with thousands separated, or a share with four decimals."""
+    return f"{value:,.0f}" if _is_count(value) else f"{value:.4f}"
+
+
+def duration(seconds: float) -> str:
+    """`1 h 02 min`, `8 min 12 s` or `45 s`."""
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def _is_count(value: float) -> bool:
+    return value > 1 or isinstance(value, int)

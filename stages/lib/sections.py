@@ -1,0 +1,198 @@
+"""What the report shows below its first table: a section an experiment, made from metrics, plots and predictions."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stages.lib import arrays, figures, pictures, records, scores
+from stages.lib.page import Section
+from stages.lib.params import Params
+
+METRICS, PLOTS, PREDICTIONS = Path("metrics"), Path("plots"), arrays.DATA / "predictions"
+FIGURE_14 = ("shallow_adadelta", "deep_adadelta", "shallow_sgd", "deep_sgd")
+WORST_PAIRS = 3
+
+
+def build(settings: Params, rows: list[dict[str, Any]]) -> list[Section]:
+    """All sections, in the order of the chapter. rows: the compared rows of printed.yaml."""
+    printed = {row["metric"]: row["printed"] for row in rows}
+    return [
+        curves(settings),
+        two_classes(settings),
+        one_vs_rest(settings, printed),
+        digits(settings),
+        classifiers(settings, printed),
+        *(augmentation(settings, key) for key in settings.augment),
+        vehicles(),
+        repeats(settings, rows),
+        *(gallery(settings, key, count) for key, count in settings.report.gallery.items()),
+    ]
+
+
+def curves(settings: Params) -> Section:
+    """K1: loss and validation error over the epochs."""
+    histories = {key: pd.read_csv(PLOTS / f"history/{key}.csv") for key in FIGURE_14 if key in settings.train}
+    return Section(
+        "curves", "K1. Two nets, two optimizers",
+        "Training loss (figure 14-1) and error on the validation images (figure 14-2). Nothing was chosen by the "
+        "validation images; the accuracies in the table are of the other test images.",
+        [figures.curves(histories, "loss", "training loss"), figures.curves(histories, "val_error", "validation error")],
+    )  # fmt: skip
+
+
+def two_classes(settings: Params) -> Section:
+    """K2: animal or vehicle."""
+    found = records.read_json(METRICS / "evaluate/animal_vehicle.json")
+    points = pd.read_csv(PLOTS / "roc/animal_vehicle.csv")
+    negative, positive = settings.relabel["animal_vehicle"].classes or ["negative", "positive"]
+    classes = settings.classes("cifar10")
+    errors = {
+        f"{truth} called {guess}": [found[f"{truth}_called_{guess}_{name}"] for name in classes]
+        for truth, guess in ((negative, positive), (positive, negative))
+    }
+    return Section(
+        "animal_vehicle", "K2. Animal or vehicle",
+        "The chapter takes its area under the curve from hard labels, which is one point; from the network's "
+        "probabilities it is the solid line. The bars count the errors by the picture's own class.",
+        [
+            figures.roc(points, (found["fpr"], found["tpr"]), found["auc"], found["auc_hard"]),
+            figures.confusion(_percent("animal_vehicle"), [negative, positive], "animal or vehicle"),
+            figures.bars(classes, errors, "errors"),
+        ],
+    )  # fmt: skip
+
+
+def one_vs_rest(settings: Params, printed: dict[str, float]) -> Section:
+    """K3: ten binary networks against one of ten classes."""
+    found = records.read_json(METRICS / "one_vs_rest.json")
+    against = settings.one_vs_rest.against
+    classes = settings.classes(settings.one_vs_rest.images)
+    files = {"one-vs-rest": "one_vs_rest", against: f"evaluate/{against}"}
+    shares, marks = {}, {}
+    for name, file in files.items():
+        record = records.read_json(METRICS / f"{file}.json")
+        shares[name] = [record[f"accuracy_{label}"] for label in classes]
+        marks[name] = [printed.get(f"{file}.accuracy_{label}", np.nan) for label in classes]
+    p = found["mcnemar_p"]
+    verdict = "a difference beyond chance at the 5 % level" if p < 0.05 else "no difference beyond chance at the 5 % level"
+    return Section(
+        "one_vs_rest", "K3. Ten binary networks, or one of ten classes",
+        f"On the same {found['images']:,} test images one-vs-rest names {found['accuracy']:.1%} right and {against} "
+        f"{found['accuracy_against']:.1%}. Only the former is right on {found['only_first_right']:,}, only the latter on "
+        f"{found['only_second_right']:,}: McNemar's exact test gives p = {p:.2g}, {verdict}, for this one training of each.",
+        [
+            figures.bars(classes, shares, "share named right", marks),
+            figures.confusion(_percent("one_vs_rest"), classes, "one-vs-rest"),
+            figures.confusion(_percent(against), classes, against),
+        ],
+    )  # fmt: skip
+
+
+def digits(settings: Params) -> Section:
+    """K4: t-SNE of the digits embedded by a network that never saw one."""
+    titles = {
+        key: f"only {', '.join(map(str, spec.classes))}" if spec.classes else "all classes" for key, spec in settings.tsne.items()
+    }
+    layouts = {key: pd.read_csv(PLOTS / f"tsne/{key}.csv", dtype={"class": str}) for key in titles}
+    svgs = [figures.scatter(points, f"t-SNE, {titles[key]}") for key, points in layouts.items()]
+    return Section(
+        "tsne", "K4. Digits, embedded by a network that never saw one",
+        "MNIST's test digits through the 128-unit layer of the ten-class CIFAR-10 network, laid out by t-SNE.", svgs,
+    )  # fmt: skip
+
+
+def classifiers(settings: Params, printed: dict[str, float]) -> Section:
+    """K4: classical classifiers on embedded and raw digits."""
+    names = list(settings.classifiers)
+    shares, marks = {}, {}
+    for key in settings.classify:
+        record = records.read_json(METRICS / f"classify/{key}.json")
+        shares[key] = [record[f"accuracy_{name}"] for name in names]
+        marks[key] = [printed.get(f"classify/{key}.accuracy_{name}", np.nan) for name in names]
+    svgs = [figures.bars([name.replace("_", " ") for name in names], shares, "accuracy", marks)]
+    text = "Accuracy on the embedded and on the raw, scaled digits; the black lines are the printed values."
+    forest = next((name for name, spec in settings.classifiers.items() if spec.kind == "random_forest"), None)
+    if forest and "embedded" in settings.classify:
+        table = pd.read_csv(PLOTS / "classify/embedded.csv", dtype={"actual": str, "predicted": str})
+        table = table[table["classifier"] == forest]
+        wrong = table[table["actual"] != table["predicted"]].nlargest(WORST_PAIRS, "percent")
+        pairs = ", ".join(f"{row.actual} named {row.predicted} ({row.percent:.1f} %)" for row in wrong.itertuples())
+        text += f" The forest's worst pairs on the embedding: {pairs}. Printed: 3-5, 3-8, 5-3."
+        square = table.pivot(index="actual", columns="predicted", values="percent")
+        svgs.append(figures.confusion(square.to_numpy(), list(square.index), "random forest on the embedding"))
+    return Section("classifiers", "K4. Classical classifiers on the digits", text, svgs)
+
+
+def augmentation(settings: Params, key: str) -> Section:
+    """K5: some images and their altered copies."""
+    spec = settings.augment[key]
+    image = pictures.file_uri(PLOTS / f"augmentation/{key}.png")
+    return Section(
+        key, "K5. Augmentation",
+        f"Each row: the {spec.crop}-pixel centre crop of a training image, and its {spec.copies} altered copies: mirrored "
+        f"or not, then rotated by up to {spec.max_degrees:g} degrees or cropped off centre. "
+        f"{spec.source_images:,} images give {spec.source_images * (1 + spec.copies):,}.",
+        sheet=image,
+    )  # fmt: skip
+
+
+def vehicles() -> Section:
+    """K6: the network that fine-tuning starts from."""
+    classes = arrays.read_classes(arrays.VIEWS / "vehicles")
+    history = {"deep net on vehicles": pd.read_csv(PLOTS / "history/vehicles.csv")}
+    return Section(
+        "vehicles", "K6. Four kinds of vehicle",
+        "The deep net on the augmented vehicles, from which the fine-tuning below starts.",
+        [figures.curves(history, "val_error", "validation error"), figures.confusion(_percent("vehicles"), classes, "vehicles")],
+    )  # fmt: skip
+
+
+def repeats(settings: Params, rows: list[dict[str, Any]]) -> Section:
+    """K7: cat or dog from few pictures, repeat by repeat."""
+    tables = {key: pd.read_csv(PLOTS / f"finetune/{key}.csv") for key in settings.finetune}
+    printed = {
+        row["metric"].removeprefix("finetune/").removesuffix(".accuracy"): (row["printed"], row["printed_error"])
+        for row in rows if row["printed_error"] is not None and not row["detail"]
+    }  # fmt: skip
+    return Section(
+        "finetune", "K7. Cat or dog, from few pictures",
+        "From scratch, or from the vehicles' network with some convolutions frozen. Each dot is a repeat with seeds of its "
+        "own. Stacked keeps the vehicles' softmax below the new one, as the published code probably did.",
+        [figures.repeats(tables, printed)],
+    )  # fmt: skip
+
+
+def gallery(settings: Params, key: str, count: int) -> Section:
+    """The most confident mistakes of a network."""
+    spec = settings.train[key]
+    view = arrays.open_view(spec.images, spec.labels)
+    folder = PREDICTIONS / key
+    probabilities, labels, rows = (arrays.read(folder / f"{name}.npy") for name in ("probabilities", "labels", "rows"))
+    guesses, surest = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(guesses != labels)
+    worst = wrong[np.argsort(-surest[wrong], kind="stable")][:count]
+    _, fine = arrays.open_dataset(spec.images, "test")
+    items = [
+        {
+            "image": pictures.data_uri(view.test.images[rows[place]]),
+            "guess": view.classes[guesses[place]],
+            "truth": view.fine_classes[fine[rows[place]]],
+            "percent": f"{100 * surest[place]:.1f}",
+            "row": int(rows[place]),
+        }
+        for place in worst
+    ]
+    return Section(
+        f"mistakes_{key}", f"The surest mistakes of {key}",
+        f"Of {len(wrong):,} wrong among {len(labels):,} test images, the {len(worst)} with the highest probability for the "
+        "wrong class.",
+        gallery=items,
+    )  # fmt: skip
+
+
+def _percent(key: str) -> np.ndarray:
+    """Row-normalised confusion matrix of kept predictions."""
+    probabilities, labels = (arrays.read(PREDICTIONS / key / f"{name}.npy") for name in ("probabilities", "labels"))
+    return scores.row_percent(scores.confusion(labels, probabilities.argmax(axis=1), probabilities.shape[1]))
