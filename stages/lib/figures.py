@@ -15,7 +15,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-PIXELS_PER_INCH = 108   # on the page, at most: letters of the same size in every figure
+PIXELS_PER_INCH = 108  # on the page, at most: letters of the same size in every figure
 INK = "#010203"  # stands for the page's text colour until the SVG is written
 BLUE, ORANGE, GREEN, PINK = "#3b82f6", "#f97316", "#10b981", "#ec4899"
 TEN = ["#3b82f6", "#f97316", "#10b981", "#ec4899", "#8b5cf6", "#a16207", "#06b6d4", "#ef4444", "#84cc16", "#94a3b8"]

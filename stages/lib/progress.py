@@ -8,7 +8,7 @@ from tqdm import tqdm
 LINE_SECONDS = 10.0
 
 
-class Progress(tqdm[Any]):
+class Progress(tqdm):  # type: ignore[type-arg]
     """tqdm that prints whole lines, at most one in LINE_SECONDS, when standard error is no terminal."""
 
     def __init__(self, *args: Any, **options: Any) -> None:

@@ -1,0 +1,30 @@
+"""What several tests share: the project's root and a changeable copy of its parameters."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stages.lib import params
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def params_with(tmp_path: Path) -> Callable[..., params.Params]:
+    """Loads the project's params.yaml with some values replaced: params_with({"train.deep_sgd.batch": 0})."""
+
+    def load(changes: dict[str, Any]) -> params.Params:
+        raw = yaml.safe_load((ROOT / "params.yaml").read_text())
+        for path, value in changes.items():
+            *parents, last = path.split(".")
+            node = raw
+            for name in parents:
+                node = node[int(name) if isinstance(node, list) else name]
+            node[last] = value
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(raw))
+        return params.load(tmp_path / "params.yaml")
+
+    return load

@@ -1,0 +1,115 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages.lib import params
+from tests.conftest import ROOT
+
+
+@pytest.mark.parametrize("scale", params.SCALES)
+def test_the_projects_parameters_are_valid_at_every_scale(params_with, scale):
+    assert params_with({"scale": scale}).scale == scale
+
+
+def test_book_scale_is_the_chapters_protocol(params_with):
+    book = params_with({"scale": "book"})
+    for key in ("shallow_adadelta", "deep_adadelta", "shallow_sgd", "deep_sgd"):
+        assert (book.train[key].epochs, book.train[key].batch, book.train[key].validation) == (60, 64, 1000)
+    for fit in (book.train["multiclass"], book.train["animal_vehicle"], book.one_vs_rest):
+        assert (fit.epochs, fit.batch, fit.validation, fit.net) == (12, 128, 0, "shallow")
+    for name in ("cifar10_shuffled", "animal_vehicle"):
+        assert (book.relabel[name].train_images, book.relabel[name].test_images) == (50000, 10000)
+    assert book.augment["cifar10_augmented"].source_images * (1 + book.augment["cifar10_augmented"].copies) == 500000
+    assert book.relabel["vehicles"].train_images == 200000
+    for tuned in book.finetune.values():
+        assert (tuned.repeats, tuned.epochs, tuned.batch, tuned.validation) == (6, 36, 64, 100)
+    adadelta = [fit.optimizer for fit in book.train.values() if fit.optimizer.name == "adadelta"]
+    assert {optimizer.learning_rate for optimizer in adadelta} == {1.0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"scale": "huge"}, "scale: 'huge' is none of smoke, quick, book"),
+        ({"sede": 1}, "sede: unknown key; allowed here: scale, seed, compute"),
+        (
+            {"train.deep_sgd.optimizer": {"name": "adadeltaa", "learning_rate": 1.0}},
+            "train.deep_sgd.optimizer.name: 'adadeltaa' is none of adadelta, adam, rmsprop, sgd",
+        ),
+        ({"train.deep_sgd.momentun": 0.9}, "train.deep_sgd.momentun: unknown key; allowed here: images, labels, net"),
+        ({"train.deep_sgd.batch": 0}, "train.deep_sgd.batch: 0 is not allowed: input should be greater than or equal to 1"),
+        ({"train.deep_sgd.batch": "64"}, "train.deep_sgd.batch: '64' is not allowed: input should be a valid integer"),
+        ({"train.deep_sgd.epochs": {"smoke": 1, "quick": 2}}, "train.deep_sgd.epochs: has smoke, quick; needs exactly"),
+        ({"train.deep_sgd.net": "deeep"}, "train.deep_sgd.net: 'deeep' is none of shallow, deep"),
+        ({"train.deep_sgd.labels": "vehicles"}, "train.deep_sgd.images: 'cifar10' is not what the labels are of"),
+        ({"train.deep_sgd.validation": 5000}, "train.deep_sgd.validation: 5000 leaves no test images of 5000"),
+        (
+            {"train.deep_sgd.optimizer": {"name": "adam", "learning_rate": 0.1, "momentum": 0.9}},
+            "train.deep_sgd.optimizer: adam has no momentum",
+        ),
+        ({"train.DeepSgd": {}}, "train.DeepSgd: 'DeepSgd' is not allowed: string should match pattern"),
+        ({"nets.deep": "C32 K5 flatten"}, "nets.deep: 'K5' is none of C<filters>, P<pool>"),
+        ({"nets.deep": "C32 P64 flatten F9"}, "net: 'deep' does not fit images of"),
+        ({"relabel.vehicles.keep": [0, 1, 8, 10]}, "relabel.vehicles.keep: class 10 does not exist; classes are 0 to 9"),
+        ({"relabel.animal_vehicle.positives": [-1]}, "relabel.animal_vehicle.positives: class -1 does not exist"),
+        ({"relabel.animal_vehicle.positives": [2, 2]}, "relabel.animal_vehicle: positives [2, 2] names a class twice"),
+        ({"relabel.animal_vehicle.keep": [2, 3]}, "relabel.animal_vehicle: keep and positives cannot both be given"),
+        ({"relabel.cat_dog_small.crop": 40}, "relabel.cat_dog_small.crop: 40 is larger than the images, 32"),
+        ({"augment.cifar10_augmented.crop": 33}, "augment.cifar10_augmented.crop: 33 is larger than the images, 32"),
+        ({"augment.cifar10_augmented.max_offset": 5}, "max_offset: 5 leaves the image; 0 to 4 is possible"),
+        ({"augment.cifar10_augmented.source_images": 50001}, "source_images: 50001 is more than there are, 50000"),
+        ({"tsne.digits_3_5_8.classes": [3, 5, 11]}, "tsne.digits_3_5_8.classes: class 11 does not exist"),
+        ({"embed.mnist.layer": "dense_7"}, "embed.mnist.layer: 'dense_7' is none of conv_0, conv_1"),
+        ({"finetune.freeze_both.freeze": ["conv_9"]}, "finetune.freeze_both.freeze: 'conv_9' is none of conv_0"),
+        ({"finetune.freeze_both.start": "models/no.keras"}, "finetune.freeze_both.start: 'models/no.keras' is none of"),
+        ({"finetune.freeze_both.head": None}, "finetune.freeze_both: head is missing: replaced or stacked"),
+        ({"finetune.freeze_both.labels": "cifar10_shuffled"}, "was trained on images of 28 pixels, cifar10_shuffled has 32"),
+        (
+            {"classifiers.linear_svm": {"kind": "linear_svm", "trees": 3}},
+            "classifiers.linear_svm: linear_svm takes C; given: trees",
+        ),
+        ({"one_vs_rest.against": "animal_vehicle"}, "one_vs_rest.against: 'animal_vehicle' has labels 'animal_vehicle'"),
+        ({"compute.precision": "float16"}, "compute.precision: 'float16' is none of auto, float32, bfloat16"),
+        ({"compute.threads": 0}, "compute.threads: 0 "),
+        ({"download.mnist.sources.0.url": None}, "download.mnist.sources.0: exactly one of url, npm, pip is needed"),
+    ],
+)
+def test_a_mistake_is_told_by_key_value_and_what_is_allowed(params_with, changes, message):
+    with pytest.raises(params.ParamsError) as error:
+        params_with(changes)
+    assert message in str(error.value)
+
+
+def test_an_unknown_experiment_is_told_with_the_known_ones(params_with):
+    with pytest.raises(params.ParamsError, match=r"train\.nope: no such experiment; params.yaml has shallow_adadelta, deep_"):
+        params_with({}).experiment("train", "nope")
+
+
+def test_broken_yaml_is_an_error_of_the_parameters(tmp_path: Path):
+    (tmp_path / "params.yaml").write_text("scale: [quick")
+    with pytest.raises(params.ParamsError, match="params.yaml"):
+        params.load(tmp_path / "params.yaml")
+
+
+def test_no_key_is_one_that_dvcs_run_cache_leaves_out():
+    def keys(node):
+        if isinstance(node, dict):
+            yield from node
+            node = list(node.values())
+        if isinstance(node, list):
+            for item in node:
+                yield from keys(item)
+
+    assert not {"size", "nfiles"} & set(keys(yaml.safe_load((ROOT / "params.yaml").read_text())))
+
+
+def test_numbers_are_taken_at_the_scale_in_force():
+    node = {"epochs": {"smoke": 1, "quick": 2, "book": 3}, "list": [{"n": {"smoke": 4, "quick": 5, "book": 6}}], "batch": 7}
+    assert params.at_scale(node, "book") == {"epochs": 3, "list": [{"n": 6}], "batch": 7}
+
+
+def test_a_printed_row_without_its_metric_is_told(tmp_path: Path):
+    (tmp_path / "printed.yaml").write_text("rows: [{id: K1, what: x, printed: 0.5}]")
+    with pytest.raises(params.ParamsError, match=r"rows\.0\.metric: is missing"):
+        params.load_printed(tmp_path / "printed.yaml")
