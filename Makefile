@@ -1,0 +1,52 @@
+# Two commands do all the set-up: `make repro` and `make test`.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(abspath $(VENV))/bin
+export PATH := $(BIN):$(PATH)
+SCALE = $(shell sed -n 's/^scale: *\([a-z]*\).*/\1/p' params.yaml)
+
+.DEFAULT_GOAL := help
+.PHONY: help repro test check lint format browser clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+repro: $(VENV)/.installed check ## set up, run every stage that is not up to date, show the metrics and where the report lies
+	dvc repro
+	@dvc metrics show
+	@echo
+	@echo "Report: $(CURDIR)/reports/$(SCALE)/index.html"
+
+check: $(VENV)/.installed ## check params.yaml and printed.yaml, and say what is in them
+	@python -m stages.check
+
+test: $(VENV)/.installed-test browser lint ## set up and run every test
+	python -m pytest
+
+lint: $(VENV)/.installed-test ## format, lint and types, checked
+	ruff format --check .
+	ruff check .
+	mypy
+
+format: $(VENV)/.installed-test ## format and mend what can be mended by itself
+	ruff format .
+	ruff check --fix .
+
+browser: # a headless Chromium opens the report in a test; installed where that needs no question
+	@command -v chromium chromium-browser google-chrome >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
+	else echo "No Chromium on the PATH: the test that opens the report is skipped."; fi
+
+clean: ## remove the virtual environment and half-done trainings; outputs stay in DVC's cache
+	rm -rf $(VENV) .state .mypy_cache .ruff_cache .pytest_cache
+
+$(VENV)/.installed: requirements.txt constraints.txt
+	@$(PYTHON) -c "import sys; sys.exit(0 if sys.version_info >= (3, 11) else 'Python 3.11 or later is needed: make PYTHON=...')"
+	$(PYTHON) -m venv $(VENV)
+	python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed requirements-test.txt
+	python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
+	@touch $@

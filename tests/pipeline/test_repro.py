@@ -1,0 +1,117 @@
+"""The pipeline as its users run it."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+import yaml
+
+
+def ran(output: str) -> list[str]:
+    """Names of the stages that a `dvc repro` or `dvc exp run` ran."""
+    return re.findall(r"^Running stage '([^']+)':", output, re.MULTILINE)
+
+
+def settings(clone) -> dict:
+    return yaml.safe_load((clone.folder / "params.yaml").read_text())
+
+
+def test_one_command_runs_every_stage(smoke):
+    stages = smoke.run("dvc", "stage", "list", "--name-only").stdout.split()
+    assert sorted(ran(smoke.first.stdout)) == sorted(stages)
+    raw = settings(smoke)
+    for key in raw["train"]:
+        found = json.loads((smoke.folder / f"metrics/evaluate/{key}.json").read_text())
+        assert 0 <= found["accuracy"] <= 1
+    for key, spec in raw["finetune"].items():
+        found = json.loads((smoke.folder / f"metrics/finetune/{key}.json").read_text())
+        repeats = pd.read_csv(smoke.folder / f"plots/finetune/{key}.csv")
+        assert len(repeats) == found["repeats"] == spec["repeats"]["smoke"]
+        assert repeats["seed"].is_unique
+        assert found["accuracy"] == pytest.approx(repeats["accuracy"].mean(), abs=1e-6)
+    printed = yaml.safe_load((smoke.folder / "printed.yaml").read_text())["rows"]
+    results = json.loads((smoke.folder / "reports/smoke/results.json").read_text())
+    assert [row["metric"] for row in results["rows"]] == [row["metric"] for row in printed]
+
+
+def test_parameter_counts_of_trained_networks_are_the_chapters(smoke):
+    counts = {key: json.loads((smoke.folder / f"metrics/train/{key}.json").read_text()) for key in settings(smoke)["train"]}
+    assert counts["shallow_adadelta"]["parameters"] == 1_626_442
+    assert counts["deep_sgd"]["parameters"] == 1_139_338
+    assert counts["multiclass"]["precision"] in ("float32", "bfloat16")
+
+
+def test_a_second_run_does_nothing(smoke):
+    assert ran(smoke.run("dvc", "repro").stdout) == []
+    assert smoke.run("dvc", "status", "-q", check=False).returncode == 0
+    assert smoke.run("dvc", "metrics", "diff").stdout.strip() == ""
+
+
+def test_git_gets_only_metrics_plots_and_reports(smoke):
+    listed = smoke.run("git", "ls-files").stdout.split()
+    outputs = [name for name in listed if name.endswith((".npy", ".keras", ".npz", ".index", ".csv", ".png", ".json"))]
+    assert outputs
+    assert {name.split("/")[0] for name in outputs} <= {"metrics", "plots", "reports"}
+    assert smoke.run("git", "status", "--porcelain").stdout == ""
+
+
+def test_metrics_and_plots_are_shown_in_tables_that_people_read(smoke):
+    shown = smoke.run("dvc", "metrics", "show", "--json").stdout
+    rows = json.loads(shown)[""]["data"]
+    assert len(rows) == 28
+    assert set().union(*(row["data"] for row in rows.values())) <= {
+        "accuracy", "loss", "standard_error", "auc", "mcc", "mcnemar_p",
+    }  # fmt: skip
+    plots = json.loads(smoke.run("dvc", "plots", "show", "--json").stdout)
+    assert not plots.get("errors")
+    assert "Training loss (figure 14-1)" in plots["data"]
+    assert "plots/confusion/multiclass.csv" in " ".join(plots["data"])
+
+
+def test_an_experiment_reruns_its_own_chain_and_the_diff_shows_just_that(smoke):
+    done = smoke.run("dvc", "exp", "run", "-S", "train.shallow_sgd.optimizer.learning_rate=0.02")
+    assert ran(done.stdout) == ["train@shallow_sgd", "evaluate@shallow_sgd", "collect", "report"]
+    changed = json.loads(smoke.run("dvc", "metrics", "diff", "--json").stdout)["diff"]
+    assert set(changed) == {"metrics/summary/shallow_sgd.json"}
+    params = json.loads(smoke.run("dvc", "params", "diff", "--json").stdout)["diff"]
+    assert list(params["params.yaml"]) == ["train.shallow_sgd.optimizer.learning_rate"]
+    assert "# the published code shuffles unseeded" in (smoke.folder / "params.yaml").read_text()
+    smoke.run("git", "checkout", "-q", ".")
+    smoke.run("dvc", "checkout", "-q")
+    assert ran(smoke.run("dvc", "repro").stdout) == []
+
+
+def test_a_mistake_in_the_parameters_stops_before_anything_is_lost(smoke):
+    path = smoke.folder / "params.yaml"
+    text = path.read_text()
+    path.write_text(text.replace("name: sgd, learning_rate: 0.01", "name: sgdd, learning_rate: 0.01", 1))
+    done = smoke.run("dvc", "repro", "train@shallow_sgd", check=False)
+    path.write_text(text)
+    assert done.returncode != 0
+    assert "train.shallow_sgd.optimizer.name: 'sgdd' is none of adadelta, adam, rmsprop, sgd" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    smoke.run("dvc", "checkout", "-q")
+    assert ran(smoke.run("dvc", "repro").stdout) == []
+
+
+def test_an_unknown_key_names_the_known_ones(smoke):
+    done = smoke.run("python", "-m", "stages.train", "nope", check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: train.nope: no such experiment; params.yaml has shallow_adadelta")
+
+
+def test_a_stage_without_its_key_tells_its_usage(smoke):
+    done = smoke.run("python", "-m", "stages.relabel", check=False)
+    assert done.returncode == 1
+    assert done.stderr == "error: usage: python -m stages.relabel <key>\n"
+
+
+CHAIN = ("evaluate@vehicles", "finetune@freeze_both", "classify@raw", "tsne@digits_3_5_8")
+
+
+def test_two_clones_get_the_same_bytes(smoke, another):
+    another.run("dvc", "repro", *CHAIN)
+    first, second = (yaml.safe_load((clone.folder / "dvc.lock").read_text())["stages"] for clone in (smoke, another))
+    assert {"train@vehicles", "train@multiclass", "augment@cifar10_augmented", "embed@mnist"} < set(second)
+    assert {name: first[name] for name in second} == second

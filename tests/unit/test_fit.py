@@ -1,0 +1,147 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages.lib import fit, nets, state
+from stages.lib.arrays import Split
+from stages.lib.params import Fit
+from tests.conftest import ROOT
+
+TRAINING = """
+import hashlib, json, sys, time
+from pathlib import Path
+from stages.lib import compute, fit, nets
+from stages.lib.params import Compute
+from tests.unit.test_fit import NET, SPEC, small_split
+compute.configure(Compute(precision="float32", threads=1, jobs=1, backend="loky"))
+pause = float(sys.argv[2])
+keep = fit._keep
+fit._keep = lambda *arguments: (keep(*arguments), time.sleep(pause))
+model = nets.build(NET, (8, 8, 3), 3, seed=7)
+nets.compile_for(model, SPEC.optimizer)
+history = fit.run(model, small_split(), small_split(20), SPEC, 7, Path(sys.argv[1]), "small")
+digest = hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).hexdigest()
+print("RESULT" + json.dumps([digest, history.to_dict("list")]))
+"""
+NET = "C4 P2 D.25 flatten F16 D.5"
+SPEC = Fit.model_validate({
+    "images": "x", "labels": "x", "net": "x", "optimizer": {"name": "adadelta", "learning_rate": 1.0},
+    "batch": 16, "epochs": 4, "validation": 20,
+})  # fmt: skip
+
+
+def small_split(n: int = 70) -> Split:
+    random = np.random.default_rng(n)
+    labels = random.integers(0, 3, n).astype(np.uint8)
+    images = random.integers(0, 80, (n, 8, 8, 3), np.uint8) + (80 * labels)[:, None, None, None]
+    return Split(images.astype(np.uint8), np.arange(n), labels, labels)
+
+
+def start(state: Path, pause: float) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", TRAINING, str(state), str(pause)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def result(process: subprocess.Popen[str]) -> tuple[str, list]:
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    line = next(line for line in out.splitlines() if line.startswith("RESULT"))
+    return out, json.loads(line.removeprefix("RESULT"))
+
+
+def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(tmp_path):
+    whole = start(tmp_path / "whole", 0)
+    killed = start(tmp_path / "cut", 0.7)
+    deadline = time.monotonic() + 100
+    while time.monotonic() < deadline:
+        kept = tmp_path / "cut" / "epoch.npz"
+        if kept.exists() and len(json.loads(str(np.load(kept)["history"]))) == 2:
+            break
+        time.sleep(0.05)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    log, resumed = result(start(tmp_path / "cut", 0))
+    assert "small: going on after epoch 2 of 4" in log
+    assert resumed == result(whole)[1]
+    assert resumed[1]["epoch"] == [1, 2, 3, 4]
+
+
+def trained(seed=7, epochs=4, where=Path("nowhere")):
+    model = nets.build(NET, (8, 8, 3), 3, seed=seed)
+    nets.compile_for(model, SPEC.optimizer)
+    spec = SPEC.model_copy(update={"epochs": epochs})
+    return model, fit.run(model, small_split(), small_split(20), spec, seed, where, "small")
+
+
+def test_an_epochs_order_is_a_permutation_of_its_own():
+    batches = fit.Batches(small_split(), 16, seed=3)
+    orders = []
+    for epoch in (0, 1, 1):
+        batches.start_epoch(epoch)
+        orders.append(batches.order.copy())
+        assert sorted(batches.order) == list(range(70))
+    assert not np.array_equal(orders[0], orders[1])
+    assert np.array_equal(orders[1], orders[2])
+    assert [len(batches[place][0]) for place in range(batches.num_batches)] == [16, 16, 16, 16, 6]
+
+
+def test_images_and_labels_stay_together():
+    split = small_split()
+    images, labels = fit.Batches(split, 16, seed=3)[2]
+    for image, label in zip(images, labels, strict=True):
+        assert image.mean() // 80 == label
+
+
+def test_dropout_draws_anew_in_every_epoch_and_layer():
+    model = nets.build(NET, (8, 8, 3), 3, seed=1)
+    seen = []
+    for epoch in (0, 1):
+        fit.reset_random_layers(model, 5, epoch)
+        seen += [tuple(np.asarray(v)) for v in model.variables if v.path.endswith("seed_generator_state")]
+    assert len(seen) == 4
+    assert len(set(seen)) == 4
+
+
+def test_a_training_learns_and_tells_each_epoch(tmp_path, capsys):
+    model, history = trained(where=tmp_path, epochs=8)
+    assert list(history["epoch"]) == list(range(1, 9))
+    assert history["loss"].iloc[-1] < history["loss"].iloc[0]
+    assert np.allclose(history["val_error"], 1 - history["val_accuracy"])
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("small: epoch")]
+    assert len(lines) == 8
+    assert lines[2].startswith("small: epoch 3/8  loss ")
+    probabilities = fit.predict(model, small_split())
+    assert probabilities.shape == (70, 3)
+    assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-3)
+
+
+def test_a_loss_that_is_no_number_stops_the_stage(tmp_path):
+    model = nets.build(NET, (8, 8, 3), 3, seed=1)
+    nets.compile_for(model, SPEC.optimizer)
+    weights = model.get_weights()
+    weights[0][:] = np.nan
+    model.set_weights(weights)
+    with pytest.raises(FloatingPointError, match="small: the loss is nan in epoch 1; a smaller optimizer.learning_rate"):
+        fit.run(model, small_split(), small_split(20), SPEC, 1, tmp_path, "small")
+    assert not (tmp_path / "epoch.npz").exists()
+
+
+def test_a_state_belongs_to_its_ingredients_and_others_of_the_key_are_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(state, "STATE", tmp_path)
+    first = state.folder("train-a", {"batch": 1}, splits=[small_split()])
+    first.mkdir()
+    (tmp_path / "train-b-0123").mkdir()
+    assert state.folder("train-a", {"batch": 1}, splits=[small_split()]) == first
+    assert first.exists()
+    for other in (state.folder("train-a", {"batch": 2}, splits=[small_split()]),
+                  state.folder("train-a", {"batch": 1}, splits=[small_split(60)])):  # fmt: skip
+        assert other != first
+    assert not first.exists()
+    assert (tmp_path / "train-b-0123").exists()

@@ -1,0 +1,77 @@
+"""The layout's promises: who depends on what, how long a script is, what git holds."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+
+STAGES = sorted(path.stem for path in (ROOT / "stages").glob("*.py") if path.stem != "__init__")
+PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+NEED_TENSORFLOW = {"train", "evaluate", "embed"}
+
+
+def imported(path: Path) -> set[str]:
+    """Modules of stages/lib that a file names in any import statement."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "stages.lib":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("stages.lib."):
+            found.add((node.module or "").split(".")[2])
+    return found
+
+
+def needed(path: Path) -> set[str]:
+    """`imported`, with what those modules import in turn."""
+    seen: set[str] = set()
+    todo = imported(path)
+    while todo:
+        module = todo.pop()
+        seen.add(module)
+        todo |= imported(ROOT / f"stages/lib/{module}.py") - seen
+    return {f"stages/lib/{module}.py" for module in seen}
+
+
+@pytest.mark.parametrize("name", PIPELINE)
+def test_a_stages_deps_are_its_script_and_just_what_it_imports(name):
+    stage = PIPELINE[name].get("do", PIPELINE[name])
+    listed = {dep for dep in stage["deps"] if dep.endswith(".py")}
+    assert listed == {f"stages/{name}.py"} | needed(ROOT / f"stages/{name}.py")
+    assert stage["desc"]
+    assert stage["cmd"].startswith(f"python -m stages.{name}")
+
+
+def test_no_stage_depends_on_the_whole_of_params_yaml():
+    for name, stage in PIPELINE.items():
+        assert "params.yaml" not in stage.get("do", stage)["deps"], name
+
+
+@pytest.mark.parametrize("name", sorted(set(STAGES) - NEED_TENSORFLOW))
+def test_tensorflow_is_not_imported_by_stages_that_can_do_without(name):
+    code = f"import sys, stages.{name}; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_script_fits_on_a_screen_or_two_and_says_what_it_reads_and_writes(name):
+    text = (ROOT / f"stages/{name}.py").read_text()
+    assert len(text.splitlines()) <= 140
+    assert f"python -m stages.{name}" in (ast.get_docstring(ast.parse(text)) or "")
+
+
+def test_git_holds_no_output_but_metrics_plots_and_reports():
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    outputs = [name for name in listed if name.startswith(("data/", "models/")) and not name.endswith(".gitignore")]
+    assert outputs == []
+    assert not [name for name in listed if name.endswith((".npy", ".keras", ".npz"))]
+
+
+def test_every_model_is_an_artifact():
+    trained = yaml.safe_load((ROOT / "params.yaml").read_text())["train"]
+    artifacts = yaml.safe_load((ROOT / "dvc.yaml").read_text())["artifacts"]
+    assert {artifact["path"] for artifact in artifacts.values()} == {f"models/{key}.keras" for key in trained}

@@ -1,0 +1,99 @@
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages.lib import nets
+from stages.lib.engine import keras
+from stages.lib.params import Optimizer
+from tests.conftest import ROOT
+
+TINY = "C4 P2 D.25 flatten F6 D.5"
+
+
+@pytest.mark.parametrize(("key", "side", "printed"), [("shallow", 32, 1_626_442), ("deep", 32, 1_139_338)])
+def test_parameter_counts_are_the_chapters(params_with, key, side, printed):
+    assert nets.build(params_with({}).nets[key], (side, side, 3), 10, seed=1).count_params() == printed
+
+
+def test_weights_depend_on_the_seed_alone():
+    first, again, other = (nets.build(TINY, (8, 8, 3), 3, seed).get_weights() for seed in (1, 1, 2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_a_saved_network_is_the_same_bytes_and_the_same_network(tmp_path):
+    model = nets.build(TINY, (8, 8, 3), 3, seed=1)
+    nets.save(model, tmp_path / "a.keras")
+    with zipfile.ZipFile(tmp_path / "a.keras") as archive:
+        assert {info.date_time for info in archive.infolist()} == {nets.EPOCH_ZERO}
+        assert b"date_saved" not in archive.read("metadata.json")
+    again = nets.build(TINY, (8, 8, 3), 3, seed=1)
+    nets.save(again, tmp_path / "b.keras")
+    assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "b.keras").read_bytes()
+    images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), np.uint8)
+    assert np.array_equal(nets.load(tmp_path / "a.keras").predict_on_batch(images), model.predict_on_batch(images))
+
+
+def test_a_keras_file_that_carries_code_is_refused(tmp_path):
+    ran = tmp_path / "ran"
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: (ran.touch(), x)[1])])
+    model.save(tmp_path / "code.keras")
+    ran.unlink(missing_ok=True)
+    with pytest.raises(Exception, match="unsafe|safe_mode|lambda"):
+        nets.load(tmp_path / "code.keras")
+    assert not ran.exists()
+
+
+def test_a_replaced_head_takes_the_place_of_the_old_softmax():
+    base = nets.build(TINY, (8, 8, 3), 4, seed=1)
+    tuned = nets.adapt(base, 2, "replaced", ["conv_0"], seed=2)
+    assert [layer.name for layer in tuned.layers if layer.name.startswith("head")] == ["head"]
+    assert tuned.get_layer("head").units == 2
+    assert tuned.get_layer("head").kernel.shape == (6, 2)
+    assert np.array_equal(tuned.get_layer("conv_0").get_weights()[0], base.get_layer("conv_0").get_weights()[0])
+
+
+def test_a_stacked_head_lies_on_the_old_softmax():
+    base = nets.build(TINY, (8, 8, 3), 4, seed=1)
+    tuned = nets.adapt(base, 2, "stacked", [], seed=2)
+    assert [layer.name for layer in tuned.layers[-2:]] == ["head", "head_stacked"]
+    assert tuned.get_layer("head_stacked").kernel.shape == (4, 2)
+
+
+def test_frozen_layers_keep_their_weights_and_the_base_keeps_all(params_with):
+    base = nets.build(TINY, (8, 8, 3), 4, seed=1)
+    before = [weight.copy() for weight in base.get_weights()]
+    tuned = nets.adapt(base, 2, "replaced", ["conv_0"], seed=2)
+    nets.compile_for(tuned, Optimizer(name="adadelta", learning_rate=1.0))
+    dense = tuned.get_layer("dense_0").get_weights()[0]
+    images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 3), np.uint8)
+    tuned.train_on_batch(images, np.array([0, 1] * 4))
+    assert np.array_equal(tuned.get_layer("conv_0").get_weights()[0], before[0])
+    assert not np.array_equal(tuned.get_layer("dense_0").get_weights()[0], dense)
+    assert all(np.array_equal(a, b) for a, b in zip(before, base.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize(("name", "kind"), [("adadelta", "Adadelta"), ("adam", "Adam"), ("rmsprop", "RMSprop"), ("sgd", "SGD")])
+def test_every_optimizer_of_the_parameters_is_keras_own(name, kind):
+    model = nets.build(TINY, (8, 8, 3), 2, seed=1)
+    momentum = 0.9 if name in ("sgd", "rmsprop") else 0.0
+    nets.compile_for(model, Optimizer(name=name, learning_rate=0.125, momentum=momentum))
+    assert type(model.optimizer).__name__ == kind
+    assert float(model.optimizer.learning_rate) == 0.125
+    assert getattr(model.optimizer, "momentum", 0.0) == momentum
+
+
+def test_cut_gives_the_named_layers_output():
+    model = nets.build(TINY, (8, 8, 3), 4, seed=1)
+    images = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), np.uint8)
+    lower = nets.cut(model, "dense_0").predict_on_batch(images)
+    kernel, bias = model.get_layer("head").get_weights()
+    logits = lower @ kernel + bias
+    softmax = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert np.allclose(softmax, model.predict_on_batch(images), atol=1e-5)
+
+
+def test_models_are_built_of_registered_layers_only():
+    assert "Lambda" not in (Path(ROOT) / "stages/lib/nets.py").read_text()

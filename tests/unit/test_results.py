@@ -1,0 +1,84 @@
+"""Records, figures, the page and timings: what people and programs read."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.lib import figures, page, records, seeds, timings
+
+
+def test_json_has_null_for_nan_and_no_noise_digits(tmp_path):
+    records.write_json(tmp_path / "a.json", {"accuracy": 0.1 + 0.2, "p": 1.23456789e-9, "none": float("nan"), "n": 3})
+    assert (tmp_path / "a.json").read_text() == '{\n  "accuracy": 0.3,\n  "p": 1.23457e-09,\n  "none": null,\n  "n": 3\n}\n'
+
+
+def test_seeds_differ_by_every_part_and_never_change():
+    made = {seeds.derive(14, "train", key, repeat) for key in ("a", "b") for repeat in range(50)}
+    assert len(made) == 100
+    assert seeds.derive(14, "train", "a", 0) == seeds.derive(14, "train", "a", 0)
+    assert seeds.derive(15, "train", "a", 0) not in made
+
+
+HISTORY = pd.DataFrame({"epoch": [1, 2, 3], "loss": [2.0, 1.5, 1.2]})
+POINTS = pd.DataFrame({"x": [0.0, 1.0, 2.0], "y": [1.0, 0.0, 1.0], "class": ["3", "5", "8"]})
+ROC = pd.DataFrame({"fpr": [0, 0.1, 1], "tpr": [0, 0.9, 1]})
+REPEATS = {"scratch": pd.DataFrame({"accuracy": [0.5, 0.6]}), "one": pd.DataFrame({"accuracy": [0.7]})}
+FIGURES = {
+    "curves": lambda: figures.curves({"deep_sgd": HISTORY, "shallow_adadelta": HISTORY}, "loss", "training loss"),
+    "confusion": lambda: figures.confusion(np.array([[90.0, 10.0], [np.nan, np.nan]]), ["a", "b"], "two"),
+    "roc": lambda: figures.roc(ROC, (0.1, 0.9), 0.95, 0.9),
+    "bars": lambda: figures.bars(["a", "b"], {"ours": [1, 2], "theirs": [2, 1]}, "errors", {"ours": [2, 2]}),
+    "scatter": lambda: figures.scatter(POINTS, "t-SNE"),
+    "repeats": lambda: figures.repeats(REPEATS, {"scratch": (0.6, 0.01)}),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_the_same_bytes_and_takes_the_pages_ink(name):
+    svg = FIGURES[name]()
+    assert svg == FIGURES[name]()
+    assert svg.startswith("<svg")
+    assert 'role="img" aria-label="' in svg
+    assert "currentColor" in svg
+    assert figures.INK not in svg
+    assert "http://www.w3.org/2000/svg" in svg
+
+
+def test_rows_read_as_people_read_them():
+    row = {"printed": 0.7005, "printed_error": 0.00297, "got": 0.6912, "standard_error": 0.01}
+    assert page.texts(row) == {
+        "printed_text": "0.7005 ± 0.0030",
+        "got_text": "0.6912 ± 0.0100",
+        "difference_text": "-0.009",
+    }
+    count = {"printed": 5841.0, "printed_error": None, "got": 5700, "standard_error": None}
+    assert page.texts(count) == {"printed_text": "5,841", "got_text": "5,700", "difference_text": "-141"}
+    undefined = {"printed": 0.5, "printed_error": None, "got": None, "standard_error": None}
+    assert page.texts(undefined)["got_text"] == "undefined"
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(4.4, "4 s"), (492, "8 min 12 s"), (3720, "1 h 02 min")])
+def test_durations(seconds, text):
+    assert page.duration(seconds) == text
+
+
+def test_what_a_name_carries_stays_text_on_the_page():
+    row = {"id": "K1", "what": "<script>alert(1)</script>", "printed": 0.5, "printed_error": None, "got": 0.5,
+           "standard_error": None, "detail": False}  # fmt: skip
+    results = {"scale": "smoke", "seed": 1, "machine": {"precision": "float32", "threads": 1, "cpu": "x"},
+               "versions": {"python": "3"}, "rows": [row], "experiments": {}}  # fmt: skip
+    html = page.render(results, [page.Section("k1", "K1", "text")], {"train@a": 61.0}, ("accuracy",))
+    assert "<script>" not in html
+    assert "1 min 01 s in 1 stages" in html
+
+
+def test_only_a_stage_that_ended_well_has_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(timings, "FOLDER", tmp_path)
+    with timings.stage("train@good", "smoke"):
+        pass
+    with pytest.raises(ValueError, match="broken"), timings.stage("train@bad", "smoke"):
+        raise ValueError("broken")
+    (tmp_path / "train@old.json").write_text(json.dumps({"stage": "train@old", "scale": "book", "seconds": 5}))
+    assert list(timings.read("smoke")) == ["train@good"]
