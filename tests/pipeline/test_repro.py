@@ -13,7 +13,7 @@ def ran(output: str) -> list[str]:
     return re.findall(r"^Running stage '([^']+)':", output, re.MULTILINE)
 
 
-def settings(clone) -> dict:
+def settings(clone):
     return yaml.safe_load((clone.folder / "params.yaml").read_text())
 
 

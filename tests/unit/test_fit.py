@@ -49,7 +49,7 @@ def start(state: Path, pause: float) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
 
 
-def result(process: subprocess.Popen[str]) -> tuple[str, list]:
+def result(process: subprocess.Popen[str]) -> tuple[str, list[object]]:
     out, _ = process.communicate(timeout=120)
     assert process.returncode == 0
     line = next(line for line in out.splitlines() if line.startswith("RESULT"))
@@ -128,7 +128,7 @@ def test_a_loss_that_is_no_number_stops_the_stage(tmp_path):
     weights = model.get_weights()
     weights[0][:] = np.nan
     model.set_weights(weights)
-    with pytest.raises(FloatingPointError, match="small: the loss is nan in epoch 1; a smaller optimizer.learning_rate"):
+    with pytest.raises(FloatingPointError, match=r"small: the loss is nan in epoch 1; a smaller optimizer.learning_rate"):
         fit.run(model, small_split(), small_split(20), SPEC, 1, tmp_path, "small")
     assert not (tmp_path / "epoch.npz").exists()
 

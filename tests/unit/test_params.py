@@ -88,7 +88,7 @@ def test_an_unknown_experiment_is_told_with_the_known_ones(params_with):
 
 def test_broken_yaml_is_an_error_of_the_parameters(tmp_path: Path):
     (tmp_path / "params.yaml").write_text("scale: [quick")
-    with pytest.raises(params.ParamsError, match="params.yaml"):
+    with pytest.raises(params.ParamsError, match=r"params.yaml"):
         params.load(tmp_path / "params.yaml")
 
 
