@@ -24,7 +24,7 @@ def params_with(tmp_path: Path) -> Callable[..., params.Params]:
             for name in parents:
                 node = node[int(name) if isinstance(node, list) else name]
             node[last] = value
-        (tmp_path / "params.yaml").write_text(yaml.safe_dump(raw))
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
         return params.load(tmp_path / "params.yaml")
 
     return load

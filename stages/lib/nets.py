@@ -11,6 +11,7 @@ from stages.lib.engine import keras
 from stages.lib.params import Optimizer
 
 HEAD = "head"
+NETWORK = "network"  # Keras would number them, which would get into the saved bytes
 EPOCH_ZERO = (1980, 1, 1, 0, 0, 0)
 
 
@@ -23,7 +24,7 @@ def build(net: str, image_shape: tuple[int, int, int], n_classes: int, seed: int
     keras.utils.set_random_seed(seeds.derive(seed, "weights"))
     stack = [keras.Input(image_shape, dtype="uint8", name="image"), keras.layers.Rescaling(1 / 255, name="scale")]
     stack += [_layer(layer) for layer in layers.parse(net)]
-    return keras.Sequential([*stack, keras.layers.Dense(n_classes, activation="softmax", name=HEAD)])
+    return keras.Sequential([*stack, keras.layers.Dense(n_classes, activation="softmax", name=HEAD)], name=NETWORK)
 
 
 def compile_for(model: keras.Model, optimizer: Optimizer) -> None:
@@ -45,7 +46,7 @@ def adapt(base: keras.Model, n_classes: int, head: str, freeze: list[str], seed:
     kept = [layer for layer in copy.layers if head == "stacked" or layer.name != HEAD]
     name = f"{HEAD}_stacked" if head == "stacked" else HEAD
     new_head = keras.layers.Dense(n_classes, activation="softmax", name=name)
-    model = keras.Sequential([keras.Input(base.input_shape[1:], dtype="uint8", name="image"), *kept, new_head])
+    model = keras.Sequential([keras.Input(base.input_shape[1:], dtype="uint8", name="image"), *kept, new_head], name=NETWORK)
     for name in freeze:
         model.get_layer(name).trainable = False
     return model

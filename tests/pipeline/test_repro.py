@@ -115,3 +115,16 @@ def test_two_clones_get_the_same_bytes(smoke, another):
     first, second = (yaml.safe_load((clone.folder / "dvc.lock").read_text())["stages"] for clone in (smoke, another))
     assert {"train@vehicles", "train@multiclass", "augment@cifar10_augmented", "embed@mnist"} < set(second)
     assert {name: first[name] for name in second} == second
+
+
+def test_a_place_that_cannot_be_written_is_a_clear_error(smoke, tmp_path):
+    """A file lies where the folder data/ should be: that stops root, too."""
+    for name in ("params.yaml", "printed.yaml"):
+        (tmp_path / name).write_text((smoke.folder / name).read_text())
+    (tmp_path / "stages").symlink_to(smoke.folder / "stages")
+    (tmp_path / "data").write_text("in the way")
+    done = smoke.run("env", "-C", str(tmp_path), "python", "-m", "stages.download", "mnist", check=False)
+    assert done.returncode == 1
+    assert "error: [Errno 20] Not a directory: 'data/mnist'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "data").read_text() == "in the way"

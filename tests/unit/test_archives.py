@@ -87,7 +87,7 @@ def wheel(path, payload):
 def test_mnist_from_a_pickle_of_arrays(tmp_path):
     values = np.array([[0, 1, 255] + [7] * 781], np.float32) / 256
     parts = tuple((values, np.array([label])) for label in (5, 6, 7))
-    got = archives.mnist_pickle(wheel(tmp_path / "m.whl", pickle.dumps(parts, 2).replace(b"numpy._core", b"numpy.core")))
+    got = archives.mnist_pickle(wheel(tmp_path / "m.whl", pickle.dumps(parts, 3).replace(b"numpy._core", b"numpy.core")))
     assert got["train_images"].shape == (2, 28, 28, 1)
     assert got["test_images"].ravel()[:4].tolist() == [0, 1, 255, 7]
     assert (got["train_labels"].tolist(), got["test_labels"].tolist()) == ([5, 6], [7])

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from tests.conftest import ROOT
 TRAINING = """
 import hashlib, json, sys, time
 from pathlib import Path
+from typing import Any
 from stages.lib import compute, fit, nets
 from stages.lib.params import Compute
 from tests.unit.test_fit import NET, SPEC, small_split
@@ -49,7 +51,7 @@ def start(state: Path, pause: float) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
 
 
-def result(process: subprocess.Popen[str]) -> tuple[str, list[object]]:
+def result(process: subprocess.Popen[str]) -> tuple[str, Any]:
     out, _ = process.communicate(timeout=120)
     assert process.returncode == 0
     line = next(line for line in out.splitlines() if line.startswith("RESULT"))
@@ -89,12 +91,13 @@ def test_an_epochs_order_is_a_permutation_of_its_own():
         assert sorted(batches.order) == list(range(70))
     assert not np.array_equal(orders[0], orders[1])
     assert np.array_equal(orders[1], orders[2])
-    assert [len(batches[place][0]) for place in range(batches.num_batches)] == [16, 16, 16, 16, 6]
+    assert [len(images) for images, _ in batches] == [16, 16, 16, 16, 6]
+    assert len(batches) == 5
 
 
 def test_images_and_labels_stay_together():
     split = small_split()
-    images, labels = fit.Batches(split, 16, seed=3)[2]
+    images, labels = list(fit.Batches(split, 16, seed=3))[2]
     for image, label in zip(images, labels, strict=True):
         assert image.mean() // 80 == label
 
@@ -107,6 +110,13 @@ def test_dropout_draws_anew_in_every_epoch_and_layer():
         seen += [tuple(np.asarray(v)) for v in model.variables if v.path.endswith("seed_generator_state")]
     assert len(seen) == 4
     assert len(set(seen)) == 4
+
+
+def test_what_was_built_before_in_the_process_changes_nothing(tmp_path):
+    first, _ = trained(epochs=1, where=tmp_path / "a")
+    nets.build(NET, (8, 8, 3), 3, seed=99)
+    second, _ = trained(epochs=1, where=tmp_path / "b")
+    assert all(np.array_equal(a, b) for a, b in zip(first.get_weights(), second.get_weights(), strict=True))
 
 
 def test_a_training_learns_and_tells_each_epoch(tmp_path, capsys):
@@ -126,7 +136,7 @@ def test_a_loss_that_is_no_number_stops_the_stage(tmp_path):
     model = nets.build(NET, (8, 8, 3), 3, seed=1)
     nets.compile_for(model, SPEC.optimizer)
     weights = model.get_weights()
-    weights[0][:] = np.nan
+    weights[-1][:] = np.nan
     model.set_weights(weights)
     with pytest.raises(FloatingPointError, match=r"small: the loss is nan in epoch 1; a smaller optimizer.learning_rate"):
         fit.run(model, small_split(), small_split(20), SPEC, 1, tmp_path, "small")

@@ -37,13 +37,9 @@ def test_a_saved_network_is_the_same_bytes_and_the_same_network(tmp_path):
 
 
 def test_a_keras_file_that_carries_code_is_refused(tmp_path):
-    ran = tmp_path / "ran"
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: (ran.touch(), x)[1])])
-    model.save(tmp_path / "code.keras")
-    ran.unlink(missing_ok=True)
+    keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x + 1)]).save(tmp_path / "code.keras")
     with pytest.raises(Exception, match=r"unsafe|safe_mode|lambda"):
         nets.load(tmp_path / "code.keras")
-    assert not ran.exists()
 
 
 def test_a_replaced_head_takes_the_place_of_the_old_softmax():
