@@ -10,7 +10,6 @@ Writes data/<key>/{train,test}_{images,labels}.npy, classes.json; plots/augmenta
 from pathlib import Path
 
 import numpy as np
-from numpy.lib.format import open_memmap
 
 from stages.lib import arrays, augmentation, params, pictures, records, timings
 from stages.lib.progress import Progress
@@ -24,7 +23,7 @@ def main(key: str) -> None:
     spec = settings.experiment("augment", key)
     with timings.stage(f"augment@{key}", settings.scale):
         images, labels = arrays.open_dataset(spec.images, "train")
-        draws = augmentation.draw(spec, images.shape[1], settings.seed)
+        draws = augmentation.draw(spec, images.shape[1], settings.seed, key)
         folder = arrays.DATA / key
         test_images, test_labels = arrays.open_dataset(spec.images, "test")
         arrays.write(
@@ -34,15 +33,13 @@ def main(key: str) -> None:
             test_labels=test_labels,
         )
         arrays.write_classes(folder, arrays.read_classes(arrays.DATA / spec.images))
-        shape = (len(draws), spec.crop, spec.crop, images.shape[3])
-        written = open_memmap(folder / "train_images.npy", "w+", np.uint8, shape)
-        for start in Progress(range(0, len(draws), BLOCK), desc=f"augment@{key}", unit="block"):
-            block = slice(start, start + BLOCK)
-            written[block] = augmentation.apply(images, draws, block, spec.crop)
-        written.flush()
+        path = folder / "train_images.npy"
+        starts = Progress(range(0, len(draws), BLOCK), desc=f"augment@{key}", unit="block")
+        blocks = (augmentation.apply(images, draws, slice(start, start + BLOCK), spec.crop) for start in starts)
+        arrays.write_blocks(path, (len(draws), spec.crop, spec.crop, images.shape[3]), blocks)
         first = np.flatnonzero(draws.source < SHEET_SOURCES)
         order = np.lexsort((draws.copy[first], draws.source[first]))
-        pictures.sheet(written[first[order]], 1 + spec.copies, Path(f"plots/augmentation/{key}.png"))
+        pictures.sheet(arrays.read(path)[first[order]], 1 + spec.copies, Path(f"plots/augmentation/{key}.png"))
         found = {"train_images": len(draws), "test_images": len(test_labels), "side": spec.crop}
         records.write_json(Path(f"metrics/augment/{key}.json"), found)
     print(f"{folder}: {len(draws)} training images from {spec.source_images}, {len(test_labels)} test images")

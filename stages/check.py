@@ -8,7 +8,7 @@ from stages.lib import params
 
 def main() -> None:
     settings = params.load()
-    rows = params.load_printed()
+    rows = params.load_printed(settings)
     counts = {name: len(getattr(settings, name)) for name in ("train", "finetune", "classify", "tsne")}
     listed = ", ".join(f"{count} {name}" for name, count in counts.items())
     print(

@@ -32,7 +32,7 @@ def main(key: str) -> None:
         for name, classifier in settings.classifiers.items():
             print(f"{key}: {name} on {len(x)} images of {x.shape[1]} numbers", flush=True)
             guesses = build(classifier, seeds.derive(settings.seed, "classify", key, name)).fit(x, y).predict(x_test)
-            found |= {f"accuracy_{name}": float(np.mean(guesses == y_test))}
+            found |= {f"accuracy_{name}": scores.accuracy(y_test, guesses)}
             percent = scores.row_percent(scores.confusion(y_test, guesses, len(names)))
             rows += [{"classifier": name, "actual": names[i], "predicted": names[j], "percent": percent[i, j]}
                      for i in range(len(names)) for j in range(len(names))]  # fmt: skip

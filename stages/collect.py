@@ -11,7 +11,6 @@ from pathlib import Path
 from stages.lib import params, records, timings
 
 METRICS = Path("metrics")
-COLUMNS = ("accuracy", "loss", "standard_error", "auc", "mcc", "mcnemar_p")
 
 
 def main() -> None:
@@ -24,7 +23,7 @@ def main() -> None:
             found |= {f"{key}_{name}": {"accuracy": record[f"accuracy_{name}"]} for name in settings.classifiers}
         found |= {key: records.read_json(METRICS / f"finetune/{key}.json") for key in settings.finetune}
         for name, record in found.items():
-            row = {column: record[column] for column in COLUMNS if record.get(column) is not None}
+            row = {column: record[column] for column in records.HEADLINE if record.get(column) is not None}
             records.write_json(METRICS / f"summary/{name}.json", row)
     print(f"{len(found)} experiments: dvc metrics show")
 

@@ -19,7 +19,7 @@ def main(key: str) -> None:
     spec = settings.experiment("finetune", key)
     with timings.stage(f"finetune@{key}", settings.scale):
         jobs = [(settings, key, repeat) for repeat in range(spec.repeats)]
-        repeats = compute.fan_out(settings.compute, train_one, jobs, f"finetune@{key}")
+        repeats, machines = zip(*compute.fan_out(settings.compute, train_one, jobs, f"finetune@{key}"), strict=True)
         table = pd.DataFrame(repeats)
         after, before = table["accuracy"].tolist(), table["accuracy_before"].tolist()
         found = {
@@ -29,15 +29,15 @@ def main(key: str) -> None:
             "accuracy_before": float(np.mean(before)),
             "trainable_parameters": repeats[0]["trainable_parameters"],
         }
-        records.write_json(Path(f"metrics/finetune/{key}.json"), found)
+        records.write_json(Path(f"metrics/finetune/{key}.json"), found | machines[0])
         records.write_csv(Path(f"plots/finetune/{key}.csv"), table)
         for repeat in range(spec.repeats):
             state.forget_all(f"finetune-{key}-{repeat}")
     print(f"{key}: accuracy {found['accuracy']:.4f} +- {found['standard_error']:.4f} over {spec.repeats} repeats")
 
 
-def train_one(settings: params.Params, key: str, repeat: int) -> dict[str, float | int]:
-    """One repeat with seeds of its own: accuracy before and after training on the scored test images."""
+def train_one(settings: params.Params, key: str, repeat: int) -> tuple[dict[str, float | int], dict[str, str | int]]:
+    """One repeat with seeds of its own: accuracy before and after training on the scored test images, and on what."""
     from stages.lib import fit, nets  # TensorFlow, which only the workers need
 
     spec = settings.experiment("finetune", key)
@@ -51,23 +51,19 @@ def train_one(settings: params.Params, key: str, repeat: int) -> dict[str, float
         model = nets.adapt(nets.load(Path(spec.start)), len(view.classes), spec.head, spec.freeze, seed)
     nets.compile_for(model, spec.optimizer)
     weights = model.get_weights()
-    before = accuracy(fit.predict(model, score), score.labels)
+    before = scores.accuracy(score.labels, fit.predict(model, score).argmax(axis=1))
     kept = state.folder(f"finetune-{key}-{repeat}", spec.model_dump(), seed, machine,
                              splits=[view.train, validation], weights=weights)  # fmt: skip
     history = fit.run(model, view.train, validation, spec, seed, kept, f"{key} repeat {repeat + 1}")
-    return {
+    result: dict[str, float | int] = {
         "repeat": repeat + 1,
         "seed": seed,
         "accuracy_before": before,
-        "accuracy": accuracy(fit.predict(model, score), score.labels),
+        "accuracy": scores.accuracy(score.labels, fit.predict(model, score).argmax(axis=1)),
         "loss": float(history["loss"].iloc[-1]),
         "trainable_parameters": sum(int(np.prod(weight.shape)) for weight in model.trainable_weights),
     }
-
-
-def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Share of the images whose most probable class is theirs."""
-    return float(np.mean(probabilities.argmax(axis=1) == labels))
+    return result, machine
 
 
 if __name__ == "__main__":

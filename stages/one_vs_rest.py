@@ -23,20 +23,20 @@ def main() -> None:
     spec = settings.one_vs_rest
     with timings.stage("one_vs_rest", settings.scale):
         view = arrays.open_view(spec.images, spec.labels)
-        jobs = [(settings, positive, name) for positive, name in enumerate(view.classes)]
-        columns = compute.fan_out(settings.compute, train_one, jobs, "one_vs_rest")
-        probabilities = np.stack(columns, axis=1)
         _, score = view.validation_and_score(spec.validation)
-        guesses = probabilities.argmax(axis=1)
         rival = arrays.DATA / "predictions" / spec.against
         if not np.array_equal(arrays.read(rival / "rows.npy"), score.rows):
             raise ValueError(f"{rival}: was scored on other images than one_vs_rest")
+        jobs = [(settings, positive, name) for positive, name in enumerate(view.classes)]
+        columns, machines = zip(*compute.fan_out(settings.compute, train_one, jobs, "one_vs_rest"), strict=True)
+        probabilities = np.stack(columns, axis=1)
+        guesses = probabilities.argmax(axis=1)
         rival_guesses = arrays.read(rival / "probabilities.npy").argmax(axis=1)
         test = scores.mcnemar(guesses == score.labels, rival_guesses == score.labels)
-        accuracy = float(np.mean(guesses == score.labels))
-        found = {"images": len(score), "accuracy": accuracy, "accuracy_against": float(np.mean(rival_guesses == score.labels))}
+        accuracy = scores.accuracy(score.labels, guesses)
+        found = {"images": len(score), "accuracy": accuracy, "accuracy_against": scores.accuracy(score.labels, rival_guesses)}
         per_class = scores.per_class(score.labels, guesses, view.classes)
-        records.write_json(Path("metrics/one_vs_rest.json"), found | test | per_class)
+        records.write_json(Path("metrics/one_vs_rest.json"), found | test | per_class | machines[0])
         arrays.write(arrays.DATA / "predictions/one_vs_rest", probabilities=probabilities, labels=score.labels, rows=score.rows)
         names = np.array(view.classes)
         table = pd.DataFrame({"actual": names[score.labels], "predicted": names[guesses]})
@@ -47,8 +47,8 @@ def main() -> None:
     print(f"one_vs_rest: accuracy {accuracy:.4f}, {spec.against} {rival_accuracy:.4f}, McNemar p {test['mcnemar_p']:.3g}")
 
 
-def train_one(settings: params.Params, positive: int, name: str) -> np.ndarray:
-    """Trains and saves the network of one class against all others; gives P(class) of each scored image (N)."""
+def train_one(settings: params.Params, positive: int, name: str) -> tuple[np.ndarray, dict[str, str | int]]:
+    """Trains and saves the network of one class against all others; gives P(class) of each scored image (N), and on what."""
     from stages.lib import fit, nets  # TensorFlow, which only the workers need
 
     spec = settings.one_vs_rest
@@ -64,7 +64,7 @@ def train_one(settings: params.Params, positive: int, name: str) -> np.ndarray:
     checks = replace(validation, labels=(validation.labels == positive).astype(np.uint8))
     fit.run(model, train, checks, spec, seed, kept, f"one_vs_rest {name}")
     nets.save(model, MODELS / f"{name}.keras")
-    return fit.predict(model, score)[:, 1]
+    return fit.predict(model, score)[:, 1], machine
 
 
 if __name__ == "__main__":

@@ -16,13 +16,12 @@ from stages.lib.params import Params
 
 METRICS = Path("metrics")
 PACKAGES = ("dvc", "keras", "tensorflow", "scikit-learn", "numpy")
-COLUMNS = ("accuracy", "loss", "standard_error", "auc", "mcc", "mcnemar_p")
 
 
 def main() -> None:
     settings = params.load()
     with timings.stage("report", settings.scale):
-        rows = [compared(row) for row in params.load_printed()]
+        rows = [compared(row) for row in params.load_printed(settings)]
         results = {
             "scale": settings.scale,
             "seed": settings.seed,
@@ -33,7 +32,8 @@ def main() -> None:
         }
         folder = Path("reports") / settings.scale
         records.write_json(folder / "results.json", results)
-        html = page.render(results, sections.build(settings, rows), timings.read(settings.scale), COLUMNS)
+        times = timings.read(settings.scale, settings.stages())
+        html = page.render(results, sections.build(settings, rows), times, records.HEADLINE, len(settings.stages()))
         (folder / "index.html").write_text(html)
     print(page_table(rows))
     print(f"Report: {folder / 'index.html'}")
@@ -52,8 +52,9 @@ def compared(row: params.Row) -> dict[str, Any]:
 
 def machine(settings: Params) -> dict[str, Any]:
     """Precision, threads and processor of the trainings, as each training noted them."""
-    notes = [records.read_json(METRICS / f"train/{key}.json") for key in settings.train]
-    return {field: ", ".join(sorted({str(note[field]) for note in notes})) for field in ("precision", "threads", "cpu")}
+    files = [f"train/{key}" for key in settings.train] + [f"finetune/{key}" for key in settings.finetune] + ["one_vs_rest"]
+    notes = [records.read_json(METRICS / f"{file}.json") for file in files]
+    return {field: " or ".join(sorted({str(note[field]) for note in notes})) for field in ("precision", "threads", "cpu")}
 
 
 def page_table(rows: list[dict[str, Any]]) -> str:

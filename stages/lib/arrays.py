@@ -5,6 +5,7 @@ classes.json. A view (made by `relabel`) holds, for each split, the rows it take
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +55,8 @@ class View:
 
     def validation_and_score(self, n_validation: int) -> tuple[Split, Split]:
         """The first `n_validation` test rows, and all others: what curves show is never what is scored."""
+        if n_validation >= len(self.test):
+            raise ValueError(f"validation: {n_validation} leaves no test images of {len(self.test)} to score")
         return self.test.part(slice(0, n_validation)), self.test.part(slice(n_validation, None))
 
 
@@ -72,6 +75,15 @@ def write(folder: Path, **arrays: np.ndarray) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
+
+
+def write_blocks(path: Path, shape: tuple[int, ...], blocks: Iterable[np.ndarray]) -> None:
+    """Writes one uint8 array of `shape` block by block along its first axis; memory holds one block."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        for block in blocks:
+            stream.write(np.ascontiguousarray(block, np.uint8).data)
 
 
 def write_classes(folder: Path, classes: list[str]) -> None:

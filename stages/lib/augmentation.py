@@ -28,9 +28,9 @@ class Draws:
         return len(self.source)
 
 
-def draw(spec: Augment, side: int, seed: int) -> Draws:
+def draw(spec: Augment, side: int, seed: int, key: str) -> Draws:
     """The shuffled plan of `spec.source_images` x (1 + `spec.copies`) output images from images of `side` pixels."""
-    random = seeds.generator(seed, "augment")
+    random = seeds.generator(seed, "augment", key)
     each = 1 + spec.copies
     n = spec.source_images * each
     source, copy = np.divmod(random.permutation(n), each)

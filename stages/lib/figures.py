@@ -15,6 +15,8 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from stages.lib import scores
+
 PIXELS_PER_INCH = 108  # on the page, at most: letters of the same size in every figure
 INK = "#010203"  # stands for the page's text colour until the SVG is written
 BLUE, ORANGE, GREEN, PINK = "#3b82f6", "#f97316", "#10b981", "#ec4899"
@@ -112,7 +114,7 @@ def repeats(tables: Mapping[str, pd.DataFrame], printed: Mapping[str, tuple[floa
     figure, axes = _axes(5.4, 0.42 * len(tables) + 1.1)
     for place, (name, table) in enumerate(tables.items()):
         values = table["accuracy"]
-        error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0
+        error = np.nan_to_num(scores.standard_error(values.tolist()))
         axes.plot(values, [place] * len(values), "o", color=BLUE, alpha=0.45, markersize=5, lw=0)
         axes.errorbar(values.mean(), place, xerr=error, fmt="|", color=BLUE, markersize=12, capsize=3,
                       label="ours: repeats, mean, standard error" if place == 0 else None)  # fmt: skip

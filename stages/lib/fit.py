@@ -7,8 +7,8 @@ into one file, replaced as a whole; Keras' BackupAndRestore would keep neither s
 
 import json
 import math
+import multiprocessing
 import os
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +21,7 @@ from stages.lib import seeds
 from stages.lib.arrays import Split
 from stages.lib.engine import keras, tf
 from stages.lib.params import Fit
+from stages.lib.progress import Progress
 
 EVALUATION_BATCH = 500
 SMALLEST = 1e-7  # of a probability in the loss, as Keras has it
@@ -29,19 +30,22 @@ SMALLEST = 1e-7  # of a probability in the loss, as Keras has it
 class Batches:
     """Whole batches of a split by index, in an order that depends on (seed, epoch) alone."""
 
-    def __init__(self, split: Split, batch: int, seed: int) -> None:
-        self.split, self.batch, self.seed = split, batch, seed
+    def __init__(self, split: Split, batch: int, seed: int, label: str = "") -> None:
+        self.split, self.batch, self.seed, self.label = split, batch, seed, label
         self.start_epoch(0)
 
     def start_epoch(self, epoch: int) -> None:
-        """Draws the order of `epoch`."""
+        """Draws the order of `epoch`, counted from 0."""
+        self.title = f"{self.label} epoch {epoch + 1}"
         self.order = seeds.generator(self.seed, "order", epoch).permutation(len(self.split))
 
     def __len__(self) -> int:
         return math.ceil(len(self.split) / self.batch)
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for start in range(0, len(self.split), self.batch):
+        alone = multiprocessing.current_process().name == "MainProcess"  # bars of several workers would mix
+        starts = range(0, len(self.split), self.batch)
+        for start in Progress(starts, desc=self.title, unit="batch", leave=False, disable=not alone):
             places = self.order[start : start + self.batch]
             yield self.split.batch(places), self.split.labels[places]
 
@@ -68,8 +72,7 @@ def run(model: keras.Model, train: Split, validation: Split, spec: Fit, seed: in
     Returns the history of all epochs: epoch (from 1), loss, accuracy and, with validation, val_loss,
     val_accuracy, val_error. Raises FloatingPointError when the loss is no longer a number.
     """
-    batches = Batches(train, spec.batch, seed)
-    bar = sys.stdout.isatty()
+    batches = Batches(train, spec.batch, seed, label)
     history = _restore(model, state)
     if history:
         print(f"{label}: going on after epoch {len(history)} of {spec.epochs}", flush=True)
@@ -78,7 +81,7 @@ def run(model: keras.Model, train: Split, validation: Split, spec: Fit, seed: in
         batches.start_epoch(epoch)
         reset_random_layers(model, seed, epoch)
         logs = model.fit(
-            batches.dataset(), epochs=epoch + 1, initial_epoch=epoch, shuffle=False, verbose=1 if bar else 0,
+            batches.dataset(), epochs=epoch + 1, initial_epoch=epoch, shuffle=False, verbose=0,
             callbacks=[keras.callbacks.TerminateOnNaN()],
         ).history  # fmt: skip
         row = {"epoch": epoch + 1, **{name: values[-1] for name, values in logs.items()}}
@@ -88,8 +91,7 @@ def run(model: keras.Model, train: Split, validation: Split, spec: Fit, seed: in
         row |= validate(model, validation)
         history.append(row)
         _keep(model, history, state)
-        if not bar:
-            print(_line(label, row, spec.epochs, (time.perf_counter() - started) / (epoch + 1 - first)), flush=True)
+        print(_line(label, row, spec.epochs, (time.perf_counter() - started) / (epoch + 1 - first)), flush=True)
     return pd.DataFrame(history)
 
 
@@ -125,9 +127,9 @@ def _keep(model: keras.Model, history: list[dict[str, float]], state: Path) -> N
     """Writes weights, optimizer and history to one file that is either the old one or the new one."""
     state.mkdir(parents=True, exist_ok=True)
     values = {f"variable_{place}": np.asarray(variable) for place, variable in enumerate(_variables(model))}
-    with (state / "epoch.partial").open("wb") as stream:
+    with (partial := state / f"epoch.{os.getpid()}.partial").open("wb") as stream:
         np.savez(stream, allow_pickle=False, history=np.array(json.dumps(history)), **values)
-    os.replace(state / "epoch.partial", state / "epoch.npz")
+    os.replace(partial, state / "epoch.npz")
 
 
 def _restore(model: keras.Model, state: Path) -> list[dict[str, float]]:

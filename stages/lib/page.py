@@ -20,7 +20,9 @@ class Section:
     gallery: list[dict[str, Any]] = field(default_factory=list)
 
 
-def render(results: Mapping[str, Any], figures: list[Section], timings: Mapping[str, float], columns: tuple[str, ...]) -> str:
+def render(
+    results: Mapping[str, Any], figures: list[Section], timings: Mapping[str, float], columns: tuple[str, ...], n_stages: int
+) -> str:
     """The page as HTML that asks nothing of a network. Run times stand here only, not in results."""
     folder = jinja2.FileSystemLoader(Path(__file__).parent)
     templates = jinja2.Environment(loader=folder, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
@@ -32,7 +34,7 @@ def render(results: Mapping[str, Any], figures: list[Section], timings: Mapping[
         sections=[(section.id, section.title) for section in figures] + [("times", "Where the time went")],
         timings=timings,
         columns=columns,
-        run_time=f"{duration(sum(timings.values()))} in {len(timings)} stages",
+        run_time=f"{duration(sum(timings.values()))} in {len(timings)} of {n_stages} stages",
     )
 
 
@@ -50,7 +52,7 @@ def texts(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def with_error(value: float, error: float | None) -> str:
-    """`.701 ± .003`, or the bare value without an error."""
+    """`0.7010 ± 0.0030`, or the bare value without an error."""
     return number(value) if error is None else f"{number(value)} ± {error:.4f}"
 
 

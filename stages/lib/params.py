@@ -10,8 +10,9 @@ import typing
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from stages.lib import layers
 
@@ -20,11 +21,13 @@ Scale = Literal["smoke", "quick", "book"]
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+ClassName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")]
 Count = Annotated[int, Field(ge=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 ArrayName = Literal["train_images", "train_labels", "test_images", "test_labels"]
 ARRAYS: tuple[ArrayName, ...] = typing.get_args(ArrayName)
 FRESH = "stages/lib/nets.py"
+GALLERY_IMAGES = "cifar10"  # what the report depends on
 
 
 class ParamsError(ValueError):
@@ -41,7 +44,7 @@ class Compute(Block):
     precision: Literal["auto", "float32", "bfloat16"]
     threads: Literal["auto"] | Count
     jobs: Literal["auto"] | Count
-    backend: Literal["loky", "threading", "sequential"]
+    backend: Literal["loky", "sequential"]
 
 
 class Source(Block):
@@ -65,7 +68,7 @@ class Source(Block):
 
 
 class Download(Block):
-    classes: Annotated[list[str], Field(min_length=2, max_length=256)]
+    classes: Annotated[list[ClassName], Field(min_length=2, max_length=256)]
     image_shape: Annotated[list[Count], Field(min_length=3, max_length=3)]
     train_images: Count
     test_images: Count
@@ -76,6 +79,8 @@ class Download(Block):
     def all_arrays(self) -> Self:
         if missing := set(ARRAYS) - set(self.arrays):
             raise ValueError(f"arrays lacks {', '.join(sorted(missing))}")
+        if len(set(self.classes)) != len(self.classes):
+            raise ValueError(f"classes {self.classes} has a name twice")
         return self
 
 
@@ -83,7 +88,7 @@ class Augment(Block):
     images: Key
     source_images: Count
     crop: Count
-    copies: Annotated[int, Field(ge=0)]
+    copies: Annotated[int, Field(ge=0, le=255)]
     mirror_probability: Probability
     rotate_probability: Probability
     max_degrees: Annotated[float, Field(ge=0, le=45)]
@@ -96,7 +101,7 @@ class Relabel(Block):
     images: Key
     keep: Annotated[list[int], Field(min_length=2)] | None = None
     positives: Annotated[list[int], Field(min_length=1)] | None = None
-    classes: Annotated[list[str], Field(min_length=2, max_length=2)] | None = None
+    classes: Annotated[list[ClassName], Field(min_length=2, max_length=2)] | None = None
     shuffle: bool = False
     train_images: Count | None = None
     test_images: Count | None = None
@@ -253,6 +258,26 @@ class Params(Block):
         """Class names of a data set, the label being the place in the list."""
         return self.download[self.augment[images].images if images in self.augment else images].classes
 
+    def images_in(self, images: str, split: str) -> int:
+        """How many images a data set's split has."""
+        if images in self.augment:
+            spec = self.augment[images]
+            own = spec.source_images * (1 + spec.copies)
+            return own if split == "train" else self.images_in(spec.images, split)
+        return int(getattr(self.download[images], f"{split}_images"))
+
+    def metric_files(self) -> set[str]:
+        """Names under metrics/ that the experiments write, without .json."""
+        dictionaries = ("augment", "train", "classify", "finetune")
+        files = {f"{name}/{key}" for name in dictionaries for key in getattr(self, name)}
+        return files | {f"evaluate/{key}" for key in self.train} | {"one_vs_rest"}
+
+    def stages(self) -> list[str]:
+        """Names of all stages, as DVC knows them."""
+        dictionaries = ("download", "augment", "relabel", "train", "embed", "tsne", "classify", "finetune")
+        names = [f"{name}@{key}" for name in dictionaries for key in getattr(self, name)]
+        return [*names, *(f"evaluate@{key}" for key in self.train), "one_vs_rest", "collect", "report"]
+
     def view_side(self, labels: str) -> int:
         """Height and width of a view's images, cropped."""
         view = self.relabel[labels]
@@ -267,31 +292,47 @@ class Params(Block):
 
 
 def load(path: Path = Path("params.yaml")) -> Params:
-    """The checked parameters at the scale in force. Raises ParamsError with a line for each mistake."""
+    """The parameters at the scale in force, checked at every scale. Raises ParamsError with a line for each mistake."""
     try:
-        raw = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
+        raw = _read(path)
+    except (OSError, YAMLError) as error:
         raise ParamsError(f"{path}: {error}") from error
     if not isinstance(raw, dict) or raw.get("scale") not in SCALES:
         value = raw.get("scale") if isinstance(raw, dict) else raw
         raise ParamsError(f"scale: {value!r} is none of {', '.join(SCALES)}")
+    checked = {scale: _checked(raw, scale) for scale in (raw["scale"], *SCALES)}
+    return checked[raw["scale"]]
+
+
+def _read(path: Path) -> Any:
+    """A YAML file as DVC reads it: YAML 1.2, in which 1e-05 is a number."""
+    return YAML(typ="safe", pure=True).load(path.read_text())
+
+
+def _checked(raw: dict[str, Any], scale: str) -> Params:
+    where = "" if scale == raw["scale"] else f"at scale {scale}: "
     try:
-        params = Params.model_validate(at_scale(raw, raw["scale"]))
+        params = Params.model_validate(at_scale(raw, scale))
     except ValidationError as error:
-        raise ParamsError("\n".join(_line(problem) for problem in error.errors())) from error
+        lines = dict.fromkeys(_line(problem) for problem in error.errors())
+        raise ParamsError("\n".join(where + line for line in lines)) from error
     if mistakes := _mismatches(params):
-        raise ParamsError("\n".join(mistakes))
+        raise ParamsError("\n".join(where + line for line in mistakes))
     return params
 
 
-def load_printed(path: Path = Path("printed.yaml")) -> list[Row]:
-    """The printed numbers, in the report's order. Raises ParamsError with a line for each mistake."""
+def load_printed(settings: Params, path: Path = Path("printed.yaml")) -> list[Row]:
+    """The printed numbers beside experiments of `settings`. Raises ParamsError with a line for each mistake."""
     try:
-        return Printed.model_validate(yaml.safe_load(path.read_text())).rows
-    except (OSError, yaml.YAMLError) as error:
+        rows = Printed.model_validate(_read(path)).rows
+    except (OSError, YAMLError) as error:
         raise ParamsError(f"{path}: {error}") from error
     except ValidationError as error:
         raise ParamsError("\n".join(f"{path}: {_line(problem)}" for problem in error.errors())) from error
+    strange = [row.metric for row in rows if row.metric.rpartition(".")[0] not in settings.metric_files()]
+    if strange:
+        raise ParamsError("\n".join(f"{path}: metric {metric!r}: no experiment of params.yaml writes it" for metric in strange))
+    return rows
 
 
 def at_scale(node: Any, scale: str, path: str = "") -> Any:
@@ -311,7 +352,7 @@ def run(main: typing.Callable[..., None]) -> None:
     """Calls a stage's main with the command line's arguments; expected errors become one message and exit 1."""
     try:
         main(*sys.argv[1:])
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, FloatingPointError) as error:
         sys.exit(f"error: {error}")
     except TypeError:
         names = [name for name in main.__annotations__ if name != "return"]
@@ -323,8 +364,11 @@ def run(main: typing.Callable[..., None]) -> None:
 
 def _line(problem: Any) -> str:
     """One pydantic error as `key: value is not allowed, because`."""
-    path = ".".join(str(part) for part in problem["loc"] if part not in ("[key]", "constrained-int"))
+    union = [part for part in problem["loc"] if str(part).startswith("literal[")]
+    path = ".".join(str(part) for part in problem["loc"] if part not in ("[key]", "constrained-int", *union))
     kind, value = problem["type"], problem["input"]
+    if union or problem["loc"][-1] == "constrained-int":
+        return f"{path}: {value!r} is neither auto nor a whole number from 1"
     if kind == "extra_forbidden":
         allowed = _fields_at(list(problem["loc"][:-1]))
         return f"{path}: unknown key; allowed here: {', '.join(allowed)}"
@@ -390,14 +434,20 @@ def _mismatches(params: Params) -> list[str]:
             found += _fit_mistakes(path, fit, params)
     if known("one_vs_rest.against", params.one_vs_rest.against, params.train):
         rival = params.train[params.one_vs_rest.against]
-        if rival.labels != params.one_vs_rest.labels:
-            found.append(f"one_vs_rest.against: {params.one_vs_rest.against!r} has labels {rival.labels!r}, not the same")
+        for name in ("labels", "validation"):
+            if (theirs := getattr(rival, name)) != getattr(params.one_vs_rest, name):
+                found.append(f"one_vs_rest.against: {params.one_vs_rest.against!r} has {name} {theirs!r}, not the same")
     for key, tuned in params.finetune.items():
         found += _finetune_mistakes(f"finetune.{key}", tuned, params)
     for key, embed in params.embed.items():
-        known(f"embed.{key}.images", embed.images, datasets)
+        if known(f"embed.{key}.images", embed.images, datasets):
+            found += _limit_mistakes(f"embed.{key}", embed, embed.images, params)
         if known(f"embed.{key}.model", embed.model, params.train):
-            names = [layer.name for layer in layers.parse(params.nets[params.train[embed.model].net])]
+            names = [
+                layer.name
+                for layer in layers.parse(params.nets[params.train[embed.model].net])
+                if layer.kind in ("dense", "flatten")
+            ]
             known(f"embed.{key}.layer", embed.layer, names)
     for key, tsne in params.tsne.items():
         if known(f"tsne.{key}.features", tsne.features, params.embed):
@@ -407,9 +457,29 @@ def _mismatches(params: Params) -> list[str]:
             found.append(f"tsne.{key}.perplexity: {tsne.perplexity} is not below images, {tsne.images}")
     for key, classify in params.classify.items():
         known(f"classify.{key}.features", classify.features, [*datasets, *(f"embeddings/{name}" for name in params.embed)])
+        # An embedding has no more rows than its own limits leave.
+        source = params.embed.get(classify.features.removeprefix("embeddings/"))
+        found += _limit_mistakes(f"classify.{key}", classify, source.images if source else classify.features, params)
     for key in params.report.gallery:
-        known(f"report.gallery.{key}", key, params.train)
-    return found
+        if known(f"report.gallery.{key}", key, params.train) and params.train[key].images != GALLERY_IMAGES:
+            found.append(f"report.gallery.{key}: is trained on {params.train[key].images}; galleries show {GALLERY_IMAGES}")
+    return found + _twice(params)
+
+
+def _limit_mistakes(path: str, limits: Any, images: str, params: Params) -> list[str]:
+    """Wishes for more images than a data set has."""
+    if images not in params.download and images not in params.augment:
+        return []
+    wishes = [(split, getattr(limits, f"{split}_images"), params.images_in(images, split)) for split in ("train", "test")]
+    return [f"{path}.{split}_images: {wish} is more than there are, {there}"
+            for split, wish, there in wishes if wish and wish > there]  # fmt: skip
+
+
+def _twice(params: Params) -> list[str]:
+    """Experiments whose rows in the metrics table would have one name."""
+    rows = [*params.train, "one_vs_rest", *params.finetune]
+    rows += [f"{key}_{name}" for key in params.classify for name in params.classifiers]
+    return [f"{name}: is the name of two experiments in the metrics table" for name in sorted(set(rows)) if rows.count(name) > 1]
 
 
 def _class_mistakes(path: str, numbers: list[int], n_classes: int) -> list[str]:
@@ -432,7 +502,8 @@ def _augment_mistakes(path: str, spec: Augment, source: Download) -> list[str]:
 def _relabel_mistakes(path: str, view: Relabel, params: Params) -> list[str]:
     side = min(params.image_shape(view.images)[:2])
     classes = params.classes(view.images)
-    found = _class_mistakes(f"{path}.keep", view.keep or [], len(classes))
+    found = _limit_mistakes(path, view, view.images, params)
+    found += _class_mistakes(f"{path}.keep", view.keep or [], len(classes))
     found += _class_mistakes(f"{path}.positives", view.positives or [], len(classes))
     if view.positives is not None and len(view.positives) == len(classes):
         found.append(f"{path}.positives: every class is positive; at least one must be left")

@@ -19,9 +19,12 @@ class Progress(tqdm):  # type: ignore[type-arg]
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
         if sys.stderr.isatty():
             super().display(msg, pos)
-        elif self.n:
+        elif msg != "" and self.n:  # tqdm wipes a bar by an empty message
             print(msg or str(self), file=sys.stderr, flush=True)
 
     def close(self) -> None:
-        self.leave = sys.stderr.isatty()
+        if not self.disable and not sys.stderr.isatty():
+            if self.leave:
+                self.display()
+            self.leave = False  # tqdm would print the bar again, and an empty line
         super().close()

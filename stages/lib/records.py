@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 DECIMALS = 6
+HEADLINE = ("accuracy", "loss", "standard_error", "auc", "mcc", "mcnemar_p")  # columns of the metrics table
 
 
 def write_json(path: Path, record: Mapping[str, Any]) -> None:

@@ -17,10 +17,15 @@ def multiclass(labels: np.ndarray, probabilities: np.ndarray, classes: list[str]
     guesses = probabilities.argmax(axis=1)
     found: Flat = {
         "images": len(labels),
-        "accuracy": float(metrics.accuracy_score(labels, guesses)),
+        "accuracy": accuracy(labels, guesses),
         "loss": float(metrics.log_loss(labels, normalised(probabilities), labels=range(len(classes)))),
     }
     return found | per_class(labels, guesses, classes)
+
+
+def accuracy(labels: np.ndarray, guesses: np.ndarray) -> float:
+    """Share of the guesses that are right."""
+    return float(metrics.accuracy_score(labels, guesses))
 
 
 def per_class(labels: np.ndarray, guesses: np.ndarray, classes: list[str]) -> Flat:

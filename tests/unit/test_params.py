@@ -60,7 +60,7 @@ def test_book_scale_is_the_chapters_protocol(params_with):
         ({"augment.cifar10_augmented.max_offset": 5}, "max_offset: 5 leaves the image; 0 to 4 is possible"),
         ({"augment.cifar10_augmented.source_images": 50001}, "source_images: 50001 is more than there are, 50000"),
         ({"tsne.digits_3_5_8.classes": [3, 5, 11]}, "tsne.digits_3_5_8.classes: class 11 does not exist"),
-        ({"embed.mnist.layer": "dense_7"}, "embed.mnist.layer: 'dense_7' is none of conv_0, conv_1"),
+        ({"embed.mnist.layer": "dense_7"}, "embed.mnist.layer: 'dense_7' is none of flatten_0, dense_0"),
         ({"finetune.freeze_both.freeze": ["conv_9"]}, "finetune.freeze_both.freeze: 'conv_9' is none of conv_0"),
         ({"finetune.freeze_both.start": "models/no.keras"}, "finetune.freeze_both.start: 'models/no.keras' is none of"),
         ({"finetune.freeze_both.head": None}, "finetune.freeze_both: head is missing: replaced or stacked"),
@@ -71,7 +71,17 @@ def test_book_scale_is_the_chapters_protocol(params_with):
         ),
         ({"one_vs_rest.against": "animal_vehicle"}, "one_vs_rest.against: 'animal_vehicle' has labels 'animal_vehicle'"),
         ({"compute.precision": "float16"}, "compute.precision: 'float16' is none of auto, float32, bfloat16"),
-        ({"compute.threads": 0}, "compute.threads: 0 "),
+        ({"compute.threads": 0}, "compute.threads: 0 is neither auto nor a whole number from 1"),
+        ({"compute.jobs": "all"}, "compute.jobs: 'all' is neither auto nor a whole number from 1"),
+        ({"one_vs_rest.validation": 100}, "one_vs_rest.against: 'multiclass' has validation 0, not the same"),
+        ({"embed.mnist.layer": "conv_0"}, "embed.mnist.layer: 'conv_0' is none of flatten_0, dense_0"),
+        ({"embed.mnist.test_images": 10001}, "embed.mnist.test_images: 10001 is more than there are, 10000"),
+        ({"report.gallery": {"vehicles": 3}}, "report.gallery.vehicles: is trained on cifar10_augmented"),
+        ({"augment.cifar10_augmented.copies": 300}, "augment.cifar10_augmented.copies: 300 is not allowed"),
+        (
+            {"train.deep_sgd.epochs": {"smoke": 1, "quick": 2, "book": 0}},
+            "at scale book: train.deep_sgd.epochs: 0 is not allowed",
+        ),
         ({"download.mnist.sources.0.url": None}, "download.mnist.sources.0: exactly one of url, npm, pip is needed"),
     ],
 )
@@ -109,7 +119,36 @@ def test_numbers_are_taken_at_the_scale_in_force():
     assert params.at_scale(node, "book") == {"epochs": 3, "list": [{"n": 6}], "batch": 7}
 
 
-def test_a_printed_row_without_its_metric_is_told(tmp_path: Path):
-    (tmp_path / "printed.yaml").write_text("rows: [{id: K1, what: x, printed: 0.5}]")
-    with pytest.raises(params.ParamsError, match=r"rows\.0\.metric: is missing"):
-        params.load_printed(tmp_path / "printed.yaml")
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("{id: K1, what: x, printed: 0.5}", r"rows\.0\.metric: is missing"),
+        ("{id: K1, what: x, printed: 0.5, metric: evaluate/no.accuracy}", "'evaluate/no.accuracy': no experiment of params.yaml"),
+    ],
+)
+def test_a_printed_row_without_its_metric_is_told(params_with, tmp_path: Path, row, message):
+    (tmp_path / "printed.yaml").write_text(f"rows: [{row}]")
+    with pytest.raises(params.ParamsError, match=message):
+        params.load_printed(params_with({}), tmp_path / "printed.yaml")
+
+
+@pytest.mark.parametrize("text", ["1e-05", "1e-3", "0.00001"])
+def test_a_rate_reads_as_dvc_writes_it(tmp_path: Path, text):
+    whole = (ROOT / "params.yaml").read_text().replace("learning_rate: 0.01,", f"learning_rate: {text},")
+    (tmp_path / "params.yaml").write_text(whole)
+    assert params.load(tmp_path / "params.yaml").train["deep_sgd"].optimizer.learning_rate == float(text)
+
+
+def test_a_name_for_two_experiments_is_told(params_with):
+    fit = yaml.safe_load((ROOT / "params.yaml").read_text())["train"]["deep_sgd"]
+    with pytest.raises(params.ParamsError, match="freeze_both: is the name of two experiments"):
+        params_with({"train.freeze_both": fit})
+
+
+def test_an_expected_error_of_a_stage_is_one_line_and_no_traceback(monkeypatch):
+    def main() -> None:
+        raise FloatingPointError("the loss is nan")
+
+    monkeypatch.setattr("sys.argv", ["stage"])
+    with pytest.raises(SystemExit, match=r"^error: the loss is nan$"):
+        params.run(main)

