@@ -11,9 +11,7 @@ def main() -> None:
     rows = params.load_printed(settings)
     counts = {name: len(getattr(settings, name)) for name in ("train", "finetune", "classify", "tsne")}
     listed = ", ".join(f"{count} {name}" for name, count in counts.items())
-    print(
-        f"params.yaml is valid: scale {settings.scale}, seed {settings.seed}; experiments: {listed}; {len(rows)} printed numbers"
-    )
+    print(f"params.yaml is valid: scale {settings.scale}, seed {settings.seed}; {listed}; {len(rows)} printed numbers")
 
 
 if __name__ == "__main__":

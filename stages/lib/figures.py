@@ -117,14 +117,14 @@ def repeats(tables: Mapping[str, pd.DataFrame], printed: Mapping[str, tuple[floa
         error = np.nan_to_num(scores.standard_error(values.tolist()))
         axes.plot(values, [place] * len(values), "o", color=BLUE, alpha=0.45, markersize=5, lw=0)
         axes.errorbar(values.mean(), place, xerr=error, fmt="|", color=BLUE, markersize=12, capsize=3,
-                      label="ours: repeats, mean, standard error" if place == 0 else None)  # fmt: skip
+                      label="ours, with standard error" if place == 0 else None)  # fmt: skip
         if name in printed:
             axes.errorbar(printed[name][0], place + 0.26, xerr=printed[name][1], fmt="|", color=ORANGE, markersize=9,
-                          capsize=3, label="printed: mean, standard error" if place == 0 else None)  # fmt: skip
+                          capsize=3, label="printed, with standard error" if place == 0 else None)  # fmt: skip
     axes.set_yticks(range(len(tables)), tables)
     axes.set(ylim=(len(tables) - 0.4, -0.6), xlabel="accuracy")
     axes.axvline(0.5, color=INK, lw=0.5)
-    axes.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    axes.legend(ncols=2, loc="lower right", bbox_to_anchor=(1.0, 1.0))
     return _svg(figure, "accuracy of every repeat")
 
 

@@ -1,0 +1,49 @@
+"""The README's table says what the committed report says, and its commands exist."""
+
+import json
+import re
+
+import pytest
+import yaml
+
+from stages.lib import page
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text()
+RESULTS = ROOT / "reports/quick/results.json"
+
+
+def table() -> list[list[str]]:
+    rows = [line.strip("|").split("|") for line in README.splitlines() if re.match(r"\| K\d \|", line)]
+    return [[cell.strip() for cell in row] for row in rows]
+
+
+def test_the_readmes_table_is_the_committed_reports():
+    results = json.loads(RESULTS.read_text())
+    assert results["scale"] == "quick"
+    rows = [row for row in results["rows"] if not row["detail"]]
+    expected = [[row["id"], row["what"], *list(page.texts(row).values())[:2]] for row in rows]
+    assert [row[:4] for row in table()] == expected
+
+
+def test_the_metrics_in_git_are_the_committed_reports():
+    for name, row in json.loads(RESULTS.read_text())["experiments"].items():
+        assert json.loads((ROOT / f"metrics/summary/{name}.json").read_text()) == row
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake ([a-z]+)", README))))
+def test_every_make_target_of_the_readme_exists(target):
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_the_readmes_experiment_is_a_valid_block(params_with):
+    block = re.search(r"```yaml\n(  shallow_adam:.*?)```", README, re.DOTALL)
+    assert block
+    spec = yaml.safe_load(block[1])["shallow_adam"]
+    assert params_with({"train.shallow_adam": spec}).train["shallow_adam"].optimizer.name == "adam"
+
+
+def test_no_placeholder_is_left():
+    assert not re.search(r"@[A-Z]+@", README)
+    for picture in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README):
+        assert (ROOT / picture).is_file()
