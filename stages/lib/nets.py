@@ -5,6 +5,7 @@ import json
 import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from stages.lib import layers, seeds
 from stages.lib.engine import keras
@@ -58,17 +59,20 @@ def cut(model: keras.Model, layer: str) -> keras.Model:
 
 
 def save(model: keras.Model, path: Path) -> None:
-    """Writes a .keras file whose bytes depend on the network and its weights only, not on the time."""
+    """Writes a .keras file, without optimizer, whose bytes depend on the network and its weights only.
+
+    Keras notes the time, and the memory addresses of shared objects; both are taken out.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".partial.keras")
-    model.save(temporary, include_optimizer=False)
+    bare = keras.models.clone_model(model)
+    bare.set_weights(model.get_weights())
+    bare.save(temporary)
     with zipfile.ZipFile(temporary) as written, zipfile.ZipFile(path, "w") as timeless:
         for name in sorted(written.namelist()):
             content = written.read(name)
-            if name == "metadata.json":
-                metadata = json.loads(content)
-                metadata.pop("date_saved")
-                content = json.dumps(metadata).encode()
+            if name.endswith(".json"):
+                content = json.dumps(_without_chance(json.loads(content), {})).encode()
             timeless.writestr(zipfile.ZipInfo(name, EPOCH_ZERO), content)
     os.remove(temporary)
 
@@ -83,6 +87,19 @@ def summary(model: keras.Model) -> str:
     text = io.StringIO()
     model.summary(print_fn=lambda line: text.write(line + "\n"), line_length=80)
     return text.getvalue()
+
+
+def _without_chance(node: Any, numbers: dict[int, int]) -> Any:
+    """A saved configuration without its date, shared objects numbered by their first appearance."""
+    if isinstance(node, list):
+        return [_without_chance(item, numbers) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: numbers.setdefault(value, len(numbers)) if key == "shared_object_id" else _without_chance(value, numbers)
+        for key, value in node.items()
+        if key != "date_saved"
+    }
 
 
 def _layer(layer: layers.Layer) -> keras.layers.Layer:

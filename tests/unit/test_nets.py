@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -6,6 +8,7 @@ import pytest
 from stages.lib import nets
 from stages.lib.engine import keras
 from stages.lib.params import Optimizer
+from tests.conftest import ROOT
 
 TINY = "C4 P2 D.25 flatten F6 D.5"
 
@@ -32,6 +35,29 @@ def test_a_saved_network_is_the_same_bytes_and_the_same_network(tmp_path):
     assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "b.keras").read_bytes()
     images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), np.uint8)
     assert np.array_equal(nets.load(tmp_path / "a.keras").predict_on_batch(images), model.predict_on_batch(images))
+
+
+SAVING = """
+import sys
+from pathlib import Path
+from stages.lib import nets
+from stages.lib.params import Optimizer
+from tests.conftest import ROOT
+ballast = [object() for _ in range(int(sys.argv[2]))]
+model = nets.build("C4 P2 D.25 flatten F6 D.5", (8, 8, 3), 3, seed=1)
+nets.compile_for(model, Optimizer(name="adadelta", learning_rate=1.0))
+nets.save(model, Path(sys.argv[1]))
+"""
+
+
+def test_two_processes_save_a_trained_network_as_the_same_bytes(tmp_path):
+    """Keras writes memory addresses, which differ between processes, into config.json."""
+    for number, name in enumerate(("a", "b")):
+        path = str(tmp_path / f"{name}.keras")
+        subprocess.run([sys.executable, "-c", SAVING, path, str(100_000 * number)], cwd=ROOT, check=True)
+    assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "b.keras").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.keras") as archive:
+        assert b"optimizer" not in archive.read("model.weights.h5")
 
 
 def test_a_keras_file_that_carries_code_is_refused(tmp_path):
