@@ -65,7 +65,7 @@ def save(model: keras.Model, path: Path) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".partial.keras")
-    bare = keras.models.clone_model(model)
+    bare = type(model).from_config(model.get_config())  # clone_model would compile it, too
     bare.set_weights(model.get_weights())
     bare.save(temporary)
     with zipfile.ZipFile(temporary) as written, zipfile.ZipFile(path, "w") as timeless:
