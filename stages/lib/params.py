@@ -359,7 +359,8 @@ def run(main: typing.Callable[..., None]) -> None:
         if len(sys.argv) - 1 == len(names):
             raise
         usage = " ".join(f"<{name}>" for name in names)
-        sys.exit(f"error: usage: python -m {main.__module__} {usage}".rstrip())
+        name = getattr(sys.modules["__main__"].__spec__, "name", main.__module__)
+        sys.exit(f"error: usage: python -m {name} {usage}".rstrip())
 
 
 def _line(problem: Any) -> str:
