@@ -4,14 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
-
-Runner = Callable[..., subprocess.CompletedProcess[str]]
 
 
 class Clone:
@@ -50,7 +47,7 @@ class Clone:
 
 
 @pytest.fixture(scope="session")
-def datasets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def datasets() -> Path:
     """A folder with the fetched archives: the user's or the project's cache, filled from the registries where it is empty."""
     if os.environ.get("DATASETS_DIR"):
         return Path(os.environ["DATASETS_DIR"])
