@@ -3,10 +3,16 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
+ifdef DATASETS_DIR
+override DATASETS_DIR := $(abspath $(DATASETS_DIR))
+export DATASETS_DIR
+endif
 SCALE = $(shell sed -n 's/^scale: *\([a-z]*\).*/\1/p' params.yaml)
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test check lint format browser clean
+PHOTO_SCALE = $(shell sed -n 's/^scale: *\([a-z]*\).*/\1/p' photos/params.yaml)
+
+.PHONY: help repro photos test check lint format browser clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -17,11 +23,18 @@ repro: $(VENV)/.installed check ## set up, run every stage that is not up to dat
 	@echo
 	@echo "Report: $(CURDIR)/reports/$(SCALE)/index.html"
 
+photos: $(VENV)/.installed ## the same for photographs (photos/params.yaml), with DATASETS_DIR or the official downloads
+	@cd photos && PYTHONPATH=.. python -m stages.check
+	cd photos && dvc repro report
+	@cd photos && dvc metrics show
+	@echo
+	@echo "Report: $(CURDIR)/photos/reports/$(PHOTO_SCALE)/index.html"
+
 check: $(VENV)/.installed ## check params.yaml and printed.yaml, and say what is in them
 	@python -m stages.check
 
 test: $(VENV)/.installed-test browser lint ## set up and run every test
-	python -m pytest
+	python -m pytest -n 2 --dist loadgroup
 
 lint: $(VENV)/.installed-test ## format, lint and types, checked
 	ruff format --check .
@@ -39,7 +52,7 @@ browser: # a headless Chromium opens the report in a test; installed where that 
 	else echo "No Chromium on the PATH: the test that opens the report is skipped."; fi
 
 clean: ## remove the virtual environment and half-done trainings; outputs stay in DVC's cache
-	rm -rf $(VENV) .state .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .state photos/.state logs photos/logs .mypy_cache .ruff_cache .pytest_cache
 
 $(VENV)/.installed: requirements.txt constraints.txt
 	@$(PYTHON) -c "import sys; sys.exit(0 if sys.version_info >= (3, 11) else 'Python 3.11 or later is needed: make PYTHON=...')"

@@ -12,11 +12,16 @@ import numpy as np
 import pandas as pd
 from sklearn.base import ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from stages.lib import arrays, params, records, scores, seeds, timings
-from stages.lib.params import Classifier
+from stages.lib.params import Classifier, Classify
+
+LOGISTIC_STEPS = 1_000  # reached only when it does not converge
 
 
 def main(key: str) -> None:
@@ -24,12 +29,13 @@ def main(key: str) -> None:
     spec = settings.experiment("classify", key)
     with timings.stage(f"classify@{key}", settings.scale):
         folder = arrays.DATA / spec.features
-        x, y = features(folder, "train", spec.train_images)
-        x_test, y_test = features(folder, "test", spec.test_images)
+        x, y = features(spec, "train", spec.train_images)
+        x_test, y_test = features(spec, "test", spec.test_images)
         names = arrays.read_classes(folder)
         rows: list[dict[str, str | float]] = []
         found: dict[str, int | float] = {"train_images": len(x), "test_images": len(x_test)}
-        for name, classifier in settings.classifiers.items():
+        for name in spec.classifiers:
+            classifier = settings.classifiers[name]
             print(f"{key}: {name} on {len(x)} images of {x.shape[1]} numbers", flush=True)
             guesses = build(classifier, seeds.derive(settings.seed, "classify", key, name)).fit(x, y).predict(x_test)
             found |= {f"accuracy_{name}": scores.accuracy(y_test, guesses)}
@@ -38,16 +44,17 @@ def main(key: str) -> None:
                      for i in range(len(names)) for j in range(len(names))]  # fmt: skip
         records.write_json(Path(f"metrics/classify/{key}.json"), found)
         records.write_csv(Path(f"plots/classify/{key}.csv"), pd.DataFrame(rows))
-    print(f"{key}:", ", ".join(f"{name} {found[f'accuracy_{name}']:.4f}" for name in settings.classifiers))
+    print(f"{key}:", ", ".join(f"{name} {found[f'accuracy_{name}']:.4f}" for name in spec.classifiers))
 
 
-def features(folder: Path, split: str, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
+def features(spec: Classify, split: str, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
     """float32 (N, D) and labels: an embedding's numbers, or a data set's pixels scaled to [0, 1]."""
-    if (embedded := folder / f"{split}_features.npy").is_file():
-        return np.asarray(arrays.read(embedded)[:limit]), np.asarray(arrays.read(folder / f"{split}_labels.npy")[:limit])
-    images, labels = arrays.open_dataset(folder.name, split)
-    pixels = images[:limit].reshape(len(images[:limit]), -1)
-    return pixels.astype(np.float32) / 255, np.asarray(labels[:limit])
+    values, labels = arrays.open_dataset(spec.features, split)
+    wide = values[:limit].astype(np.float32)
+    if spec.pooled:
+        wide = wide.mean(axis=(1, 2))
+    scale = 255 if values.dtype == np.uint8 else 1
+    return wide.reshape(len(wide), -1) / scale, np.asarray(labels[:limit])
 
 
 def build(spec: Classifier, seed: int) -> ClassifierMixin:
@@ -61,6 +68,8 @@ def build(spec: Classifier, seed: int) -> ClassifierMixin:
             return RandomForestClassifier(spec.trees, random_state=seed, n_jobs=-1)
         case "linear_svm":
             return LinearSVC(C=spec.C, random_state=seed)
+        case "logistic_regression":
+            return make_pipeline(StandardScaler(), LogisticRegression(C=spec.C, max_iter=LOGISTIC_STEPS))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python -m stages.collect
 
-Reads  params (which experiments there are); metrics/{evaluate,classify,finetune}/*.json, metrics/one_vs_rest.json
+Reads  params (which experiments there are); metrics/*/*.json, metrics/one_vs_rest.json
 Writes metrics/summary/<experiment>.json, one row of the table each
 """
 
@@ -16,16 +16,27 @@ METRICS = Path("metrics")
 def main() -> None:
     settings = params.load()
     with timings.stage("collect", settings.scale):
-        found = {key: records.read_json(METRICS / f"evaluate/{key}.json") for key in settings.train}
-        found["one_vs_rest"] = records.read_json(METRICS / "one_vs_rest.json")
-        for key in settings.classify:
-            record = records.read_json(METRICS / f"classify/{key}.json")
-            found |= {f"{key}_{name}": {"accuracy": record[f"accuracy_{name}"]} for name in settings.classifiers}
-        found |= {key: records.read_json(METRICS / f"finetune/{key}.json") for key in settings.finetune}
-        for name, record in found.items():
+        for name, file in sources(settings).items():
+            record = records.read_json(METRICS / f"{file}.json")
+            if file == f"evaluate/{name}" and name in settings.train and settings.train[name].holdout:
+                record["holdout_accuracy"] = records.read_json(METRICS / f"train/{name}.json")["val_accuracy"]
             row = {column: record[column] for column in records.HEADLINE if record.get(column) is not None}
             records.write_json(METRICS / f"summary/{name}.json", row)
-    print(f"{len(found)} experiments: dvc metrics show")
+        for key, spec in settings.classify.items():
+            record = records.read_json(METRICS / f"classify/{key}.json")
+            for name in spec.classifiers:
+                records.write_json(METRICS / f"summary/{key}_{name}.json", {"accuracy": record[f"accuracy_{name}"]})
+    print(f"{len(list(METRICS.glob('summary/*.json')))} experiments: dvc metrics show")
+
+
+def sources(settings: params.Params) -> dict[str, str]:
+    """The file under metrics/ that each row of the table is taken from."""
+    found = {key: f"evaluate/{key}" for key in [*settings.train, *settings.transfer]}
+    if settings.one_vs_rest:
+        found["one_vs_rest"] = "one_vs_rest"
+    found |= {f"learning_curve_{key}": f"learning_curve/{key}" for key in settings.learning_curve}
+    found |= {key: f"tune/{key}" for key in settings.tune}
+    return found | {key: f"finetune/{key}" for key in settings.finetune}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Run images through the lower part of a trained network and keep what comes out.
+"""Run images through the lower part of a trained network or a backbone, and keep what comes out.
 
     python -m stages.embed mnist
 
@@ -6,14 +6,16 @@ Reads  params embed.<key>; models/<model>.keras, data/<images>
 Writes data/embeddings/<key>/{train,test}_{features,labels}.npy, classes.json
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from stages.lib import arrays, compute, nets, params, timings
+from stages.lib import arrays, backbones, compute, nets, params, timings
+from stages.lib.engine import keras, tf
 from stages.lib.progress import Progress
 
-BLOCK = 500
+BLOCK = 100
 
 
 def main(key: str) -> None:
@@ -21,18 +23,42 @@ def main(key: str) -> None:
     spec = settings.experiment("embed", key)
     with timings.stage(f"embed@{key}", settings.scale):
         compute.configure(settings.compute)
-        lower = nets.cut(nets.load(Path(f"models/{spec.model}.keras")), spec.layer)
+        lower = network(spec)
         folder = arrays.DATA / "embeddings" / key
+        dtype = "float16" if spec.model.startswith("backbones/") and not spec.pooled else "float32"  # halves 100,352 an image
         for split, limit in (("train", spec.train_images), ("test", spec.test_images)):
             images, labels = arrays.open_dataset(spec.images, split)
-            starts = range(0, len(images[:limit]), BLOCK)
-            features = [
-                lower.predict_on_batch(arrays.fit_into(images[:limit][at : at + BLOCK], lower.input_shape[1:]))
-                for at in Progress(starts, desc=f"embed@{key} {split}", unit="block")
-            ]
-            arrays.write(folder, **{f"{split}_features": np.concatenate(features), f"{split}_labels": labels[:limit]})
+            shape = (len(images[:limit]), *lower.output_shape[1:])
+            blocks = features(lower, images[:limit], spec, f"embed@{key} {split}")
+            arrays.write_blocks(folder / f"{split}_features.npy", shape, blocks, dtype)
+            arrays.write(folder, **{f"{split}_labels": labels[:limit]})
         arrays.write_classes(folder, arrays.read_classes(arrays.DATA / spec.images))
-    print(f"{folder}: {lower.output_shape[1]} numbers an image, from {spec.model}.{spec.layer}")
+    print(f"{folder}: {np.prod(shape[1:])} numbers an image, from {spec.model}.{lower.layers[-1].name}")
+
+
+def network(spec: params.Embed) -> keras.Model:
+    """Images in, the features out that `spec` asks for."""
+    path = Path(f"models/{spec.model}.keras")
+    model = nets.load(path)
+    if spec.layer:
+        lower = nets.cut(backbones.resized(model, spec.side) if spec.side else model, spec.layer)
+    else:
+        lower = backbones.trunk(model, spec.side)
+    if spec.pooled and len(lower.output_shape) == 4:
+        return keras.Model(lower.inputs, keras.layers.GlobalAveragePooling2D(name="pooled")(lower.output))
+    return lower
+
+
+def features(lower: keras.Model, images: np.ndarray, spec: params.Embed, label: str) -> Iterator[np.ndarray]:
+    """The network's output block by block; images scaled to its side (bilinear) or centred on black."""
+    for start in Progress(range(0, len(images), BLOCK), desc=label, unit="block"):
+        block = images[start : start + BLOCK]
+        if spec.side and block.shape[1:3] != (spec.side, spec.side):
+            scaled = tf.image.resize(block, (spec.side, spec.side))
+            block = np.asarray(tf.cast(tf.round(scaled), tf.uint8))
+        elif not spec.side:
+            block = arrays.fit_into(block, lower.input_shape[1:])
+        yield lower.predict_on_batch(block)
 
 
 if __name__ == "__main__":

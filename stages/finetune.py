@@ -43,18 +43,18 @@ def train_one(settings: params.Params, key: str, repeat: int) -> tuple[dict[str,
     spec = settings.experiment("finetune", key)
     machine = compute.configure(settings.compute, threads=1)
     view = arrays.open_view(spec.images, spec.labels)
-    validation, score = view.validation_and_score(spec.validation)
+    train, validation, score = view.parts(spec.validation, spec.holdout)
     seed = seeds.derive(settings.seed, "finetune", key, repeat)
     if spec.base is None:
-        model = nets.build(settings.nets[spec.net], view.train.image_shape, len(view.classes), seed)
+        model = nets.build(settings.nets[spec.net], train.image_shape, len(view.classes), seed, nets.front(spec, train))
     else:
         model = nets.adapt(nets.load(Path(spec.start)), len(view.classes), spec.head, spec.freeze, seed)
-    nets.compile_for(model, spec.optimizer)
+    trained = nets.trainer(model, spec.optimizer, spec.augmentation)
     weights = model.get_weights()
     before = scores.accuracy(score.labels, fit.predict(model, score).argmax(axis=1))
     kept = state.folder(f"finetune-{key}-{repeat}", spec.model_dump(), seed, machine,
-                             splits=[view.train, validation], weights=weights)  # fmt: skip
-    history = fit.run(model, view.train, validation, spec, seed, kept, f"{key} repeat {repeat + 1}")
+                             splits=[train, validation], weights=weights)  # fmt: skip
+    history = fit.run(trained, train, validation, spec, seed, kept, f"{key} repeat {repeat + 1}")
     result: dict[str, float | int] = {
         "repeat": repeat + 1,
         "seed": seed,

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from stages.lib import arrays, compute, params, records, scores, seeds, state, timings
 
@@ -20,10 +19,10 @@ MODELS = Path("models/one_vs_rest")
 
 def main() -> None:
     settings = params.load()
-    spec = settings.one_vs_rest
+    spec = settings.single("one_vs_rest")
     with timings.stage("one_vs_rest", settings.scale):
         view = arrays.open_view(spec.images, spec.labels)
-        _, score = view.validation_and_score(spec.validation)
+        score = view.parts(spec.validation, spec.holdout).score
         rival = arrays.DATA / "predictions" / spec.against
         if not np.array_equal(arrays.read(rival / "rows.npy"), score.rows):
             raise ValueError(f"{rival}: was scored on other images than one_vs_rest")
@@ -37,10 +36,8 @@ def main() -> None:
         found = {"images": len(score), "accuracy": accuracy, "accuracy_against": scores.accuracy(score.labels, rival_guesses)}
         per_class = scores.per_class(score.labels, guesses, view.classes)
         records.write_json(Path("metrics/one_vs_rest.json"), found | test | per_class | machines[0])
-        arrays.write(arrays.DATA / "predictions/one_vs_rest", probabilities=probabilities, labels=score.labels, rows=score.rows)
-        names = np.array(view.classes)
-        table = pd.DataFrame({"actual": names[score.labels], "predicted": names[guesses]})
-        records.write_csv(Path("plots/confusion/one_vs_rest.csv"), table)
+        arrays.write_predictions("one_vs_rest", score, probabilities=probabilities)
+        records.write_named(Path("plots/confusion/one_vs_rest.csv"), score.labels, guesses, view.classes)
         for name in view.classes:
             state.forget_all(f"one_vs_rest-{name}")
     rival_accuracy = found["accuracy_against"]
@@ -51,20 +48,19 @@ def train_one(settings: params.Params, positive: int, name: str) -> tuple[np.nda
     """Trains and saves the network of one class against all others; gives P(class) of each scored image (N), and on what."""
     from stages.lib import fit, nets  # TensorFlow, which only the workers need
 
-    spec = settings.one_vs_rest
+    spec = settings.single("one_vs_rest")
     machine = compute.configure(settings.compute, threads=1)
     view = arrays.open_view(spec.images, spec.labels)
-    train = replace(view.train, labels=(view.train.labels == positive).astype(np.uint8))
-    validation, score = view.validation_and_score(spec.validation)
+    parts = view.parts(spec.validation, spec.holdout)
+    train, validation = (replace(part, labels=(part.labels == positive).astype(np.uint8)) for part in parts[:2])
     seed = seeds.derive(settings.seed, "one_vs_rest", name)
     net = settings.nets[spec.net]
-    model = nets.build(net, train.image_shape, 2, seed)
-    nets.compile_for(model, spec.optimizer)
+    model = nets.build(net, train.image_shape, 2, seed, nets.front(spec, train))
+    trained = nets.trainer(model, spec.optimizer, spec.augmentation)
     kept = state.folder(f"one_vs_rest-{name}", spec.model_dump(), net, seed, machine, splits=[train])
-    checks = replace(validation, labels=(validation.labels == positive).astype(np.uint8))
-    fit.run(model, train, checks, spec, seed, kept, f"one_vs_rest {name}")
+    fit.run(trained, train, validation, spec, seed, kept, f"one_vs_rest {name}")
     nets.save(model, MODELS / f"{name}.keras")
-    return fit.predict(model, score)[:, 1], machine
+    return fit.predict(model, parts.score)[:, 1], machine
 
 
 if __name__ == "__main__":

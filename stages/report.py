@@ -2,7 +2,7 @@
 
     python -m stages.report
 
-Reads  params, printed.yaml; metrics/, plots/, data/predictions, data/cifar10, data/views
+Reads  params, printed.yaml; metrics/, plots/
 Writes reports/<scale>/results.json, reports/<scale>/index.html
 """
 
@@ -21,7 +21,7 @@ PACKAGES = ("dvc", "keras", "tensorflow", "scikit-learn", "numpy")
 def main() -> None:
     settings = params.load()
     with timings.stage("report", settings.scale):
-        rows = [compared(row) for row in params.load_printed(settings)]
+        rows = [compared(row) | {"backbone": settings.backbone_of(row.metric)} for row in params.load_printed(settings)]
         results = {
             "scale": settings.scale,
             "seed": settings.seed,
@@ -52,7 +52,8 @@ def compared(row: params.Row) -> dict[str, Any]:
 
 def machine(settings: Params) -> dict[str, Any]:
     """Precision, threads and processor of the trainings, as each training noted them."""
-    files = [f"train/{key}" for key in settings.train] + [f"finetune/{key}" for key in settings.finetune] + ["one_vs_rest"]
+    dictionaries = ("train", "transfer", "learning_curve", "tune", "finetune")
+    files = [f"{name}/{key}" for name in dictionaries for key in getattr(settings, name)]
     notes = [records.read_json(METRICS / f"{file}.json") for file in files]
     return {field: " or ".join(sorted({str(note[field]) for note in notes})) for field in ("precision", "threads", "cpu")}
 

@@ -17,19 +17,19 @@ def main(key: str) -> None:
     with timings.stage(f"train@{key}", settings.scale):
         machine = compute.configure(settings.compute)
         view = arrays.open_view(spec.images, spec.labels)
-        validation, _ = view.validation_and_score(spec.validation)
+        parts = view.parts(spec.validation, spec.holdout)
         seed = seeds.derive(settings.seed, "train", key)
         net = settings.nets[spec.net]
-        model = nets.build(net, view.train.image_shape, len(view.classes), seed)
-        nets.compile_for(model, spec.optimizer)
+        model = nets.build(net, view.train.image_shape, len(view.classes), seed, nets.front(spec, parts.train))
+        trained = nets.trainer(model, spec.optimizer, spec.augmentation)
         print(nets.summary(model))
-        print(f"{key}: {len(view.train)} images, {machine}", flush=True)
-        kept = state.folder(f"train-{key}", spec.model_dump(), net, seed, machine, splits=[view.train, validation])
-        history = fit.run(model, view.train, validation, spec, seed, kept, key)
+        print(f"{key}: {len(parts.train)} images, {machine}", flush=True)
+        kept = state.folder(f"train-{key}", spec.model_dump(), net, seed, machine, splits=parts[:2])
+        history = fit.run(trained, parts.train, parts.validation, spec, seed, kept, key)
         nets.save(model, Path(f"models/{key}.keras"))
         records.write_csv(Path(f"plots/history/{key}.csv"), history)
         last = {str(name): float(value) for name, value in history.iloc[-1].items() if name != "epoch"}
-        about = {"images": len(view.train), "epochs": spec.epochs, "parameters": model.count_params()}
+        about = {"images": len(parts.train), "epochs": spec.epochs, "parameters": model.count_params()}
         records.write_json(Path(f"metrics/train/{key}.json"), about | last | machine)
         state.forget(kept)
 

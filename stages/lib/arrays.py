@@ -1,19 +1,22 @@
 """Data sets and views: folders of plain arrays, opened in no time and read in batches.
 
 A data set holds {train,test}_images.npy (uint8, N x H x W x C), {train,test}_labels.npy (uint8, N) and
-classes.json. A view (made by `relabel`) holds, for each split, the rows it takes and their new labels.
+classes.json. An embedding is a data set of features in place of images: {train,test}_features.npy, N x any
+shape of numbers. A view (made by `relabel`) holds, for each split, the rows it takes and their new labels.
 """
 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 DATA = Path("data")
 VIEWS = DATA / "views"
 SPLITS = ("train", "test")
+STATISTICS_BLOCK = 1_000
 
 
 @dataclass(frozen=True)
@@ -25,23 +28,45 @@ class Split:
     labels: np.ndarray
     fine_labels: np.ndarray
     crop: int | None = None
+    copies: int = 1  # so many versions of the same images, one block after the other: an epoch trains on one of them
 
     def __len__(self) -> int:
         return len(self.rows)
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels) of a batch's images."""
-        height, width, channels = self.images.shape[1:]
-        return (self.crop or height, self.crop or width, channels)
+    def image_shape(self) -> tuple[int, ...]:
+        """Shape of one image, cropped: (height, width, channels), or whatever the features of an embedding have."""
+        shape = self.images.shape[1:]
+        return (self.crop, self.crop, *shape[2:]) if self.crop else shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of a batch: uint8 for images, float32 for features, which may be kept as float16."""
+        return np.dtype("float32") if self.images.dtype == np.float16 else self.images.dtype
 
     def batch(self, places: np.ndarray | slice) -> np.ndarray:
-        """Images at `places` of this split, cropped about the centre: uint8, (len, H, W, C)."""
-        return centre_crop(self.images[self.rows[places]], self.crop)
+        """Images at `places` of this split, cropped about the centre: (len, H, W, C); or features."""
+        return centre_crop(self.images[self.rows[places]], self.crop).astype(self.dtype, copy=False)
 
-    def part(self, places: slice) -> "Split":
-        """The split of the rows at `places` only."""
+    def pixel_statistics(self) -> tuple[float, float]:
+        """Mean and standard deviation over all pixels and channels, from exact counts of the 256 values."""
+        blocks = range(0, len(self), STATISTICS_BLOCK)
+        counts = sum(np.bincount(self.batch(slice(at, at + STATISTICS_BLOCK)).ravel(), minlength=256) for at in blocks)
+        values = np.arange(256)
+        mean = float((counts * values).sum() / np.sum(counts))
+        return mean, float(np.sqrt((counts * (values - mean) ** 2).sum() / np.sum(counts)))
+
+    def part(self, places: slice | np.ndarray) -> "Split":
+        """The split of the rows at `places` only, in their order."""
         return Split(self.images, self.rows[places], self.labels[places], self.fine_labels[places], self.crop)
+
+
+class Parts(NamedTuple):
+    """What is trained on, what curves show, and what is scored, once."""
+
+    train: Split
+    validation: Split
+    score: Split
 
 
 @dataclass(frozen=True)
@@ -53,11 +78,18 @@ class View:
     classes: list[str]
     fine_classes: list[str]
 
-    def validation_and_score(self, n_validation: int) -> tuple[Split, Split]:
-        """The first `n_validation` test rows, and all others: what curves show is never what is scored."""
-        if n_validation >= len(self.test):
-            raise ValueError(f"validation: {n_validation} leaves no test images of {len(self.test)} to score")
-        return self.test.part(slice(0, n_validation)), self.test.part(slice(n_validation, None))
+    def parts(self, validation: int = 0, holdout: float = 0.0) -> Parts:
+        """Curves show the first `validation` test images, or the last `holdout` share of the training images.
+
+        What they show is neither trained on nor scored. ValueError when nothing is left to train on or to score.
+        """
+        if validation >= len(self.test):
+            raise ValueError(f"validation: {validation} leaves no test images of {len(self.test)} to score")
+        kept = round(len(self.train) * (1 - holdout))
+        if kept < 1:
+            raise ValueError(f"holdout: {holdout} leaves no training images of {len(self.train)}")
+        shown = self.train.part(slice(kept, None)) if holdout else self.test.part(slice(0, validation))
+        return Parts(self.train.part(slice(0, kept)), shown, self.test.part(slice(validation, None)))
 
 
 def read(path: Path) -> np.ndarray:
@@ -77,13 +109,19 @@ def write(folder: Path, **arrays: np.ndarray) -> None:
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
 
 
-def write_blocks(path: Path, shape: tuple[int, ...], blocks: Iterable[np.ndarray]) -> None:
-    """Writes one uint8 array of `shape` block by block along its first axis; memory holds one block."""
+def write_blocks(path: Path, shape: tuple[int, ...], blocks: Iterable[np.ndarray], dtype: str = "uint8") -> None:
+    """Writes one array of `shape` block by block along its first axis; memory holds one block."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as stream:
-        np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(stream, header)
         for block in blocks:
-            stream.write(np.ascontiguousarray(block, np.uint8).data)
+            stream.write(np.ascontiguousarray(block, dtype).data)
+
+
+def write_predictions(key: str, score: Split, **probabilities: np.ndarray) -> None:
+    """Writes data/predictions/<key>: probabilities (N x classes) of the scored images, their labels and rows."""
+    write(DATA / "predictions" / key, labels=score.labels, rows=score.rows, **probabilities)
 
 
 def write_classes(folder: Path, classes: list[str]) -> None:
@@ -97,9 +135,10 @@ def read_classes(folder: Path) -> list[str]:
 
 
 def open_dataset(name: str, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Images (uint8, N x H x W x C) and labels (uint8, N) of a data set's split, checked against each other."""
+    """Images (uint8, N x H x W x C; of an embedding its features) and labels (uint8, N), checked against each other."""
     folder = DATA / name
-    images, labels = read(folder / f"{split}_images.npy"), read(folder / f"{split}_labels.npy")
+    content = "features" if name.startswith("embeddings/") else "images"
+    images, labels = read(folder / f"{split}_{content}.npy"), read(folder / f"{split}_labels.npy")
     if len(images) != len(labels):
         raise ValueError(f"{folder}: {split}_labels.npy has {len(labels)} labels for {len(images)} images")
     n_classes = len(read_classes(folder))
@@ -117,6 +156,16 @@ def open_view(images: str, labels: str) -> View:
     classes = read_classes(folder)
     splits = {split: _open_split(images, folder, split, len(classes), about["crop"]) for split in SPLITS}
     return View(splits["train"], splits["test"], classes, read_classes(DATA / images))
+
+
+def open_whole(images: str) -> View:
+    """All of data set `images` as a view of itself."""
+    classes = read_classes(DATA / images)
+    splits = {}
+    for split in SPLITS:
+        pixels, labels = open_dataset(images, split)
+        splits[split] = Split(pixels, np.arange(len(pixels)), np.asarray(labels), np.asarray(labels))
+    return View(splits["train"], splits["test"], classes, classes)
 
 
 def _open_split(images: str, folder: Path, split: str, n_classes: int, crop: int | None) -> Split:

@@ -30,18 +30,96 @@ matplotlib.rcParams.update({
 })  # fmt: skip
 
 
-def curves(histories: Mapping[str, pd.DataFrame], column: str, y_label: str) -> str:
-    """One line a training over its epochs; the net tells the colour, the optimizer the dashes."""
+def curves(histories: Mapping[str, pd.DataFrame], column: str, y_label: str, printed: Mapping[str, float] | None = None) -> str:
+    """One line a training over its epochs. Of shallow and deep nets the net tells the colour, the optimizer the dashes.
+
+    printed: values that the book has for the end of a training, as short lines on the right.
+    """
     figure, axes = _axes(5.2, 3.4)
-    for name, history in histories.items():
-        colour = ORANGE if name.startswith("deep") else BLUE
-        style = "--" if name.endswith("sgd") else "-"
+    chapter = all(name.startswith(("shallow", "deep")) for name in histories)
+    for place, (name, history) in enumerate(histories.items()):
+        colour = (ORANGE if name.startswith("deep") else BLUE) if chapter else TEN[place]
+        style = "--" if chapter and name.endswith("sgd") else "-"
         marker = "o" if len(history) < 20 else None
         axes.plot(history["epoch"], history[column], style, color=colour, marker=marker, markersize=3, label=name)
+        if printed and name in printed:
+            axes.plot([1.0, 1.04], [printed[name]] * 2, color=colour, lw=2, transform=axes.get_yaxis_transform(), clip_on=False)
     axes.set(xlabel="epoch", ylabel=y_label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
     return _svg(figure, f"{y_label} over the epochs of {', '.join(histories)}")
+
+
+def learning_curve(tables: Mapping[str, pd.DataFrame], printed: Mapping[str, float]) -> str:
+    """Accuracy over the number of training images: mean and standard error over the seeds, each seed a dot."""
+    figure, axes = _axes(5.2, 3.6)
+    for place, (name, table) in enumerate(tables.items()):
+        groups = table.groupby("images")["accuracy"]
+        errors = [np.nan_to_num(scores.standard_error(values.tolist())) for _, values in groups]
+        axes.errorbar(
+            groups.mean().index, groups.mean(), yerr=errors, color=TEN[place], marker="o", markersize=4, capsize=3, label=name
+        )
+        axes.plot(table["images"], table["accuracy"], ".", color=TEN[place], alpha=0.4, lw=0)
+        if name in printed:
+            axes.plot(
+                table["images"].max(), printed[name], "_", color=INK, markersize=14, label="printed" if place == 0 else None
+            )
+    axes.set(xscale="log", xlabel="training images", ylabel="accuracy on the test images")
+    counts = sorted(set().union(*(table["images"] for table in tables.values())))
+    axes.set_xticks(counts, [f"{count:,}" for count in counts])
+    axes.minorticks_off()
+    axes.legend()
+    return _svg(figure, f"accuracy over the number of training images of {', '.join(tables)}")
+
+
+def parallel(table: pd.DataFrame, result: str) -> str:
+    """A grid search as parallel coordinates: one line a combination, coloured by `result`, the best one thick."""
+    names = [name for name in table.columns if name not in ("loss", "accuracy", "holdout_loss", "holdout_accuracy")]
+    figure, axes = _axes(5.4, 3.2)
+    values = table[result]
+    span = max(values.max() - values.min(), 1e-9)
+    places = {name: {value: place for place, value in enumerate(sorted(table[name].unique()))} for name in names}
+    for number, row in enumerate(table.itertuples()):
+        share = (getattr(row, result) - values.min()) / span
+        heights = [places[name][getattr(row, name)] / max(len(places[name]) - 1, 1) for name in names]
+        best = number == values.argmax()
+        axes.plot(range(len(names) + 1), [*heights, share], color=ORANGE if best else BLUE, lw=2.4 if best else 1,
+                  alpha=1 if best else 0.25 + 0.6 * share, zorder=3 if best else 2)  # fmt: skip
+    for place, name in enumerate(names):
+        axes.axvline(place, color=INK, lw=0.6)
+        for value, height in places[name].items():
+            axes.text(place + 0.04, height / max(len(places[name]) - 1, 1), f"{value:g}", va="bottom", fontsize=8)
+    axes.axvline(len(names), color=INK, lw=0.6)
+    for height, value in ((0, values.min()), (1, values.max())):
+        axes.text(len(names) + 0.04, height, f"{value:.3f}", va="center", fontsize=8)
+    axes.set_xticks(range(len(names) + 1), [*names, result.replace("_", " ")])
+    axes.set(yticks=[], ylim=(-0.08, 1.12), xlim=(-0.1, len(names) + 0.45))
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    return _svg(figure, f"{result.replace('_', ' ')} of every combination of {', '.join(names)}")
+
+
+def losses(table: pd.DataFrame) -> str:
+    """Every column over the steps, logarithmic."""
+    figure, axes = _axes(5.2, 3.2)
+    for place, name in enumerate(table.columns.drop("epoch")):
+        axes.plot(table["epoch"], table[name], color=TEN[place], label=name.replace("_", " "))
+    axes.set(xlabel="step", ylabel="loss", yscale="log")
+    axes.legend()
+    return _svg(figure, f"losses over the steps: {', '.join(table.columns.drop('epoch'))}")
+
+
+def histograms(table: pd.DataFrame) -> list[str]:
+    """Shares of the pixel values of each channel, one figure for each `stage` of the table."""
+    made = []
+    for stage, rows in table.groupby("stage", sort=False):
+        figure, axes = _axes(5.2, 2.6)
+        for (channel, values), colour in zip(rows.groupby("channel", sort=False), (TEN[7], GREEN, BLUE), strict=True):
+            axes.step(values["value"], values["share"], where="post", color=colour, label=channel)
+        axes.set(xlabel=f"pixel value, {stage}", ylabel="share")
+        axes.legend()
+        made.append(_svg(figure, f"pixel values, {stage}"))
+    return made
 
 
 def confusion(percent: np.ndarray, classes: Sequence[str], title: str) -> str:

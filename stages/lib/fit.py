@@ -9,6 +9,7 @@ import json
 import math
 import multiprocessing
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,31 +21,35 @@ import pandas as pd
 from stages.lib import seeds
 from stages.lib.arrays import Split
 from stages.lib.engine import keras, tf
-from stages.lib.params import Fit
+from stages.lib.params import Phase
 from stages.lib.progress import Progress
 
 EVALUATION_BATCH = 500
+LARGE_SIDE, LARGE_BATCH = 64, 50  # of images above that many pixels so many at once: maps of features are large
+LOGS = Path("logs")
 SMALLEST = 1e-7  # of a probability in the loss, as Keras has it
 
 
 class Batches:
-    """Whole batches of a split by index, in an order that depends on (seed, epoch) alone."""
+    """Whole batches of a split by index, in an order that depends on (seed, epoch) alone; of its copies one an epoch."""
 
     def __init__(self, split: Split, batch: int, seed: int, label: str = "") -> None:
         self.split, self.batch, self.seed, self.label = split, batch, seed, label
+        self.images = len(split) // split.copies
         self.start_epoch(0)
 
     def start_epoch(self, epoch: int) -> None:
         """Draws the order of `epoch`, counted from 0."""
         self.title = f"{self.label} epoch {epoch + 1}"
-        self.order = seeds.generator(self.seed, "order", epoch).permutation(len(self.split))
+        order = seeds.generator(self.seed, "order", epoch).permutation(self.images)
+        self.order = order + self.images * (epoch % self.split.copies)
 
     def __len__(self) -> int:
-        return math.ceil(len(self.split) / self.batch)
+        return math.ceil(self.images / self.batch)
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         alone = multiprocessing.current_process().name == "MainProcess"  # bars of several workers would mix
-        starts = range(0, len(self.split), self.batch)
+        starts = range(0, self.images, self.batch)
         for start in Progress(starts, desc=self.title, unit="batch", leave=False, disable=not alone):
             places = self.order[start : start + self.batch]
             yield self.split.batch(places), self.split.labels[places]
@@ -56,7 +61,7 @@ class Batches:
         with it an epoch of 3 s takes 5.1 s (so it does when Keras is given a PyDataset).
         """
         signature = (
-            tf.TensorSpec((None, *self.split.image_shape), tf.uint8),
+            tf.TensorSpec((None, *self.split.image_shape), tf.as_dtype(self.split.dtype)),
             tf.TensorSpec((None,), tf.as_dtype(self.split.labels.dtype)),
         )
         options = tf.data.Options()
@@ -65,12 +70,13 @@ class Batches:
         return stream.apply(tf.data.experimental.assert_cardinality(len(self))).prefetch(1).with_options(options)
 
 
-def run(model: keras.Model, train: Split, validation: Split, spec: Fit, seed: int, state: Path, label: str) -> pd.DataFrame:
+def run(model: keras.Model, train: Split, validation: Split, spec: Phase, seed: int, state: Path, label: str) -> pd.DataFrame:
     """Trains a compiled `model` for `spec.epochs`, going on from `state` where an earlier run was cut off.
 
     validation: shown per epoch and used for nothing; may be empty.
     Returns the history of all epochs: epoch (from 1), loss, accuracy and, with validation, val_loss,
-    val_accuracy, val_error. Raises FloatingPointError when the loss is no longer a number.
+    val_accuracy, val_error; with `spec.tensorboard` it is in logs/<label>, too. Raises FloatingPointError when the
+    loss is no longer a number.
     """
     batches = Batches(train, spec.batch, seed, label)
     history = _restore(model, state)
@@ -91,8 +97,21 @@ def run(model: keras.Model, train: Split, validation: Split, spec: Fit, seed: in
         row |= validate(model, validation)
         history.append(row)
         _keep(model, history, state)
+        if spec.tensorboard:
+            _log(history, LOGS / label.replace(" ", "_"))
         print(_line(label, row, spec.epochs, (time.perf_counter() - started) / (epoch + 1 - first)), flush=True)
     return pd.DataFrame(history)
+
+
+def _log(history: list[dict[str, float]], folder: Path) -> None:
+    """Writes TensorBoard's events of all epochs, in place of those of an earlier run."""
+    shutil.rmtree(folder, ignore_errors=True)
+    writer = tf.summary.create_file_writer(str(folder))
+    with writer.as_default():
+        for row in history:
+            for name in row.keys() - {"epoch"}:
+                tf.summary.scalar(name, row[name], step=int(row["epoch"]))
+    writer.close()
 
 
 def reset_random_layers(model: keras.Model, seed: int, epoch: int) -> None:
@@ -114,8 +133,10 @@ def validate(model: keras.Model, split: Split) -> dict[str, float]:
 
 def predict(model: keras.Model, split: Split) -> np.ndarray:
     """The model's output for each image of `split`, in its order: float32, (N, outputs)."""
-    blocks = range(0, len(split), EVALUATION_BATCH)
-    return np.concatenate([model.predict_on_batch(split.batch(slice(at, at + EVALUATION_BATCH))) for at in blocks])
+    sides = [model.input_shape[1], *(layer.height for layer in model.layers if isinstance(layer, keras.layers.Resizing))]
+    batch = LARGE_BATCH if max(sides) > LARGE_SIDE and len(model.input_shape) == 4 else EVALUATION_BATCH
+    blocks = range(0, len(split), batch)
+    return np.concatenate([model.predict_on_batch(split.batch(slice(at, at + batch))) for at in blocks])
 
 
 def _variables(model: keras.Model) -> list[Any]:

@@ -2,53 +2,66 @@
 
     C32 C64 P2 D.25 flatten F128 D.5
 
-C<n>: 3x3 convolution, n filters, ReLU, no padding. P<n>: n x n max pooling. D<rate>: dropout.
-F<n>: dense layer of n units, ReLU. flatten. The softmax over the classes is added by whoever builds it.
+C<n>: convolution of n filters, ReLU, 3x3 without padding; C<n>k5: 5x5; C<n>s: padded, the map keeps its side.
+BN: batch normalization. P<n>: n x n max pooling. D<rate>: dropout. flatten, or GAP: the average over the map.
+F<n>: dense layer of n units, ReLU. The softmax over the classes is added by whoever builds it.
 """
 
 import re
 from typing import Literal, NamedTuple
 
-Kind = Literal["conv", "pool", "dropout", "dense", "flatten"]
-KINDS: dict[str, Kind] = {"C": "conv", "P": "pool", "D": "dropout", "F": "dense", "flatten": "flatten"}
-CONV_KERNEL = 3
+Kind = Literal["conv", "norm", "pool", "dropout", "dense", "flatten", "average"]
+WORDS: dict[str, Kind] = {"flatten": "flatten", "GAP": "average", "BN": "norm"}
+LETTERS: dict[str, Kind] = {"P": "pool", "F": "dense"}
 
 
 class Layer(NamedTuple):
-    """One layer: `name` counts within its kind (conv_0, conv_1, ...), `value` is its number."""
+    """One layer: `name` counts within its kind (conv_0, conv_1, ...), `value` is its number, the rest is of a conv."""
 
     kind: Kind
     name: str
     value: float
+    kernel: int = 3
+    same: bool = False
 
 
 def parse(text: str) -> list[Layer]:
     """The layers that `text` spells, in order. Raises ValueError naming the first word it cannot read."""
     parsed: list[Layer] = []
     for word in text.split():
-        match = re.fullmatch(r"([CPF])([1-9]\d*)|(D)(0?\.\d+)", word)
-        if word == "flatten":
-            kind, value = KINDS[word], 0.0
-        elif match:
-            kind = KINDS[match[1] or match[3]]
-            value = float(match[2] or match[4])
-        else:
-            raise ValueError(f"{word!r} is none of C<filters>, P<pool>, D<rate below 1>, F<units>, flatten")
+        kind, value, kernel, same = _read(word)
         count = sum(layer.kind == kind for layer in parsed)
-        parsed.append(Layer(kind, f"{kind}_{count}", value))
-    flat = [layer.kind for layer in parsed].count("flatten")
+        parsed.append(Layer(kind, f"{kind}_{count}", value, kernel, same))
+    flat = [layer.kind in ("flatten", "average") for layer in parsed].count(True)
     if flat != 1:
-        raise ValueError(f"{text!r} has flatten {flat} times: once, between the last pooling and the first dense layer")
+        raise ValueError(f"{text!r} has flatten or GAP {flat} times: once, before the first dense layer")
     return parsed
 
 
+def _read(word: str) -> tuple[Kind, float, int, bool]:
+    """Kind, number, kernel and padding of one word."""
+    if word in WORDS:
+        return WORDS[word], 0.0, 3, False
+    if match := re.fullmatch(r"C([1-9]\d*)(?:k([1-9]\d*))?(s?)", word):
+        return "conv", float(match[1]), int(match[2] or 3), match[3] == "s"
+    if match := re.fullmatch(r"([PF])([1-9]\d*)", word):
+        return LETTERS[match[1]], float(match[2]), 3, False
+    if match := re.fullmatch(r"D(0?\.\d+)", word):
+        return "dropout", float(match[1]), 3, False
+    raise ValueError(
+        f"{word!r} is none of C<filters>[k<kernel>][s], BN, P<pool>, D<rate below 1>, flatten, GAP, F<units>"
+    )  # fmt: skip
+
+
 def flat_units(text: str, side: int, channels: int) -> int:
-    """Numbers that reach `flatten` for square images of `side` pixels. ValueError when an image is too small."""
+    """Numbers that reach the first dense layer for square images of `side` pixels. ValueError when one is too small."""
     for layer in parse(text):
         if layer.kind == "conv":
-            side, channels = side - CONV_KERNEL + 1, int(layer.value)
+            side, channels = side if layer.same else side - layer.kernel + 1, int(layer.value)
         elif layer.kind == "pool":
             side //= int(layer.value)
+        elif layer.kind == "average":
+            return channels
         elif layer.kind == "flatten":
             break
         if side < 1:

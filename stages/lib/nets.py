@@ -2,30 +2,99 @@
 
 import io
 import json
+import math
 import os
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from stages.lib import layers, seeds
+from stages.lib.arrays import Split
 from stages.lib.engine import keras
-from stages.lib.params import Optimizer
+from stages.lib.params import Augmentation, Fit, Optimizer
 
 HEAD = "head"
 NETWORK = "network"  # Keras would number them, which would get into the saved bytes
+IMAGENET_MEAN = (123.68, 116.779, 103.939)  # red, green, blue, as caffe's networks have it
+HALF = 0.5  # added before the cast to uint8, which cuts off: together they round
 EPOCH_ZERO = (1980, 1, 1, 0, 0, 0)
 
 
-def build(net: str, image_shape: tuple[int, int, int], n_classes: int, seed: int) -> keras.Model:
-    """A network of `net`'s layers on uint8 images of `image_shape`, its softmax over `n_classes`.
+def build(
+    net: str, image_shape: tuple[int, ...], n_classes: int, seed: int, front: Sequence[keras.layers.Layer] | None = None
+) -> keras.Model:
+    """A network of `net`'s layers on images of `image_shape`, its softmax over `n_classes`.
 
     net: shorthand (stages/lib/layers.py). Initial weights depend on `seed` alone.
-    Pixels are scaled to [0, 1] by a Rescaling layer inside.
+    front: input and first layers (see `front`); None takes uint8 images and scales their pixels to [0, 1].
     """
     keras.utils.set_random_seed(seeds.derive(seed, "weights"))
-    stack = [keras.Input(image_shape, dtype="uint8", name="image"), keras.layers.Rescaling(1 / 255, name="scale")]
-    stack += [_layer(layer) for layer in layers.parse(net)]
+    if front is None:
+        front = [keras.Input(image_shape, dtype="uint8", name="image"), keras.layers.Rescaling(1 / 255, name="scale")]
+    stack = [*front, *(_layer(layer) for layer in layers.parse(net))]
     return keras.Sequential([*stack, keras.layers.Dense(n_classes, activation="softmax", name=HEAD)], name=NETWORK)
+
+
+def front(spec: Fit, train: Split) -> list[keras.layers.Layer]:
+    """Input and first layers for `train`: resizing and scaling as `spec` says; of an embedding the input only.
+
+    pixels "unit": to [0, 1]. "standardized": less the mean, over the deviation of all pixels of `train`.
+    "caffe": less ImageNet's mean of each channel.
+    """
+    dtype = train.dtype.name
+    if dtype != "uint8":
+        return [keras.Input(train.image_shape, dtype=dtype, name="features")]
+    stack = [keras.Input(train.image_shape, dtype=dtype, name="image")]
+    if spec.side:
+        stack.append(keras.layers.Resizing(spec.side, spec.side, name="resize"))
+    if spec.pixels == "unit":
+        return [*stack, keras.layers.Rescaling(1 / 255, name="scale")]
+    if spec.pixels == "caffe":
+        return [*stack, keras.layers.Rescaling([1.0] * 3, [-mean for mean in IMAGENET_MEAN], name="scale")]
+    mean, deviation = train.pixel_statistics()
+    return [*stack, keras.layers.Rescaling(1 / deviation, -mean / deviation, name="scale")]
+
+
+def trainer(model: keras.Model, optimizer: Optimizer, changes: Augmentation | None) -> keras.Model:
+    """`model` compiled for its training, behind random changes of its images if there are any; the weights are its own.
+
+    The changes are no part of `model`, so that what is saved is what is used afterwards.
+    """
+    trained = model
+    if changes is not None:
+        image = keras.Input(model.input_shape[1:], dtype="uint8", name="image")
+        changed = image
+        for layer in [*augmentation(changes), keras.layers.Rescaling(1.0, HALF, name="round")]:
+            changed = layer(changed)
+        trained = keras.Model(image, model(changed), name=f"{NETWORK}_augmented")
+    compile_for(trained, optimizer)
+    return trained
+
+
+def augmentation(spec: Augmentation | None) -> list[keras.layers.Layer]:
+    """Keras' random layers for `spec`, active in training only; what leaves the image is filled with its nearest pixel.
+
+    Their random states are set by (seed, layer, epoch) in `fit`.
+    """
+    if spec is None:
+        return []
+    fill = {"fill_mode": "nearest", "seed": 0}
+    made = []
+    if spec.rotation_degrees:
+        made.append(keras.layers.RandomRotation(spec.rotation_degrees / 360, name="rotate", **fill))
+    if spec.shift:
+        made.append(keras.layers.RandomTranslation(spec.shift, spec.shift, name="shift", **fill))
+    if spec.shear_degrees:
+        share = math.tan(math.radians(spec.shear_degrees))
+        made.append(keras.layers.RandomShear(share, 0.0, name="shear", **fill))
+    if spec.zoom:
+        made.append(keras.layers.RandomZoom(spec.zoom, name="zoom", **fill))
+    if spec.mirror:
+        made.append(keras.layers.RandomFlip("horizontal", seed=0, name="mirror"))
+    return made
 
 
 def compile_for(model: keras.Model, optimizer: Optimizer) -> None:
@@ -53,6 +122,15 @@ def adapt(base: keras.Model, n_classes: int, head: str, freeze: list[str], seed:
     return model
 
 
+def with_head(trunk: keras.Model, net: str, n_classes: int, seed: int) -> keras.Model:
+    """`trunk` with the layers of `net` on its output, and a softmax over `n_classes`; their weights depend on `seed`."""
+    keras.utils.set_random_seed(seeds.derive(seed, "weights"))
+    output = trunk.output
+    for layer in [*map(_layer, layers.parse(net)), keras.layers.Dense(n_classes, activation="softmax", name=HEAD)]:
+        output = layer(output)
+    return keras.Model(trunk.inputs, output, name=NETWORK)
+
+
 def cut(model: keras.Model, layer: str) -> keras.Model:
     """The part of `model` up to and with `layer`: images in, that layer's output out."""
     return keras.Model(model.inputs, model.get_layer(layer).output)
@@ -67,6 +145,9 @@ def save(model: keras.Model, path: Path) -> None:
     temporary = path.with_suffix(".partial.keras")
     bare = type(model).from_config(model.get_config())  # clone_model would compile it, too
     bare.set_weights(model.get_weights())
+    for variable in bare.variables:
+        if variable.path.endswith("seed_generator_state"):
+            variable.assign(np.zeros(variable.shape, variable.dtype))
     bare.save(temporary)
     with zipfile.ZipFile(temporary) as written, zipfile.ZipFile(path, "w") as timeless:
         for name in sorted(written.namelist()):
@@ -104,7 +185,12 @@ def _without_chance(node: Any, numbers: dict[int, int]) -> Any:
 
 def _layer(layer: layers.Layer) -> keras.layers.Layer:
     if layer.kind == "conv":
-        return keras.layers.Conv2D(int(layer.value), layers.CONV_KERNEL, activation="relu", name=layer.name)
+        padding = "same" if layer.same else "valid"
+        return keras.layers.Conv2D(int(layer.value), layer.kernel, padding=padding, activation="relu", name=layer.name)
+    if layer.kind == "norm":
+        return keras.layers.BatchNormalization(name=layer.name)
+    if layer.kind == "average":
+        return keras.layers.GlobalAveragePooling2D(name=layer.name)
     if layer.kind == "pool":
         return keras.layers.MaxPooling2D(int(layer.value), name=layer.name)
     if layer.kind == "dropout":

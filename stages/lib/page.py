@@ -17,6 +17,8 @@ class Section:
     text: str
     svgs: list[str] = field(default_factory=list)
     sheet: str = ""
+    pictures: list[dict[str, str]] = field(default_factory=list)  # image (a data: address), caption
+    table: list[dict[str, str]] = field(default_factory=list)  # rows of the same columns, folded away
     gallery: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -41,8 +43,12 @@ def render(
 def texts(row: Mapping[str, Any]) -> dict[str, str]:
     """printed, got and difference of a row as people read them: counts whole, shares with 3 or 4 decimals."""
     printed, got = row["printed"], row["got"]
-    if got is None:
-        return {"printed_text": number(printed), "got_text": "undefined", "difference_text": ""}
+    if printed is None or got is None:
+        shown = [
+            "" if printed is None else number(printed),
+            "undefined" if got is None else with_error(got, row["standard_error"]),
+        ]
+        return {"printed_text": shown[0], "got_text": shown[1], "difference_text": ""}
     difference = got - printed
     return {
         "printed_text": with_error(printed, row["printed_error"]),
@@ -70,4 +76,4 @@ def duration(seconds: float) -> str:
 
 
 def _is_count(value: float) -> bool:
-    return value > 1 or isinstance(value, int)
+    return isinstance(value, int) or (value > 1 and float(value).is_integer())

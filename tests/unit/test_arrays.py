@@ -33,10 +33,31 @@ def test_a_view_reads_cropped_pixels_and_new_labels_without_copying(view):
     assert isinstance(opened.train.images, np.memmap)
 
 
-def test_validation_and_score_share_no_image(view):
-    validation, score = arrays.open_view("tiny", "half").validation_and_score(1)
+def test_the_parts_of_a_view_share_no_image(view):
+    _, validation, score = arrays.open_view("tiny", "half").parts(1)
     assert validation.rows.tolist() == [1]
     assert score.rows.tolist() == [2, 4, 5]
+
+
+def test_a_holdout_is_the_last_of_the_training_images_and_all_test_images_are_scored(view):
+    train, holdout, score = arrays.open_view("tiny", "half").parts(holdout=0.25)
+    assert train.rows.tolist() == [1, 2, 4]
+    assert holdout.rows.tolist() == [5]
+    assert score.rows.tolist() == [1, 2, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"validation": 4}, "validation: 4 leaves no test images of 4"), ({"holdout": 0.9}, "holdout: 0.9 leaves no training")],
+)
+def test_parts_that_leave_nothing_are_refused(view, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        arrays.open_view("tiny", "half").parts(**arguments)
+
+
+def test_pixel_statistics_are_numpys(view):
+    split = arrays.open_view("tiny", "half").train
+    assert split.pixel_statistics() == pytest.approx((split.batch(slice(None)).mean(), split.batch(slice(None)).std()))
 
 
 @pytest.mark.parametrize(

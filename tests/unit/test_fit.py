@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ import pytest
 
 from stages.lib import fit, nets, state
 from stages.lib.arrays import Split
+from stages.lib.engine import tf
 from stages.lib.params import Fit
 from tests.conftest import ROOT
 
@@ -20,15 +22,16 @@ import hashlib, json, sys, time
 from pathlib import Path
 from typing import Any
 from stages.lib import compute, fit, nets
-from stages.lib.params import Compute
+from stages.lib.params import Augmentation, Compute
 from tests.unit.test_fit import NET, SPEC, small_split
 compute.configure(Compute(precision="float32", threads=1, jobs=1, backend="loky"))
 pause = float(sys.argv[2])
 keep = fit._keep
 fit._keep = lambda *arguments: (keep(*arguments), time.sleep(pause))
 model = nets.build(NET, (8, 8, 3), 3, seed=7)
-nets.compile_for(model, SPEC.optimizer)
-history = fit.run(model, small_split(), small_split(20), SPEC, 7, Path(sys.argv[1]), "small")
+changes = Augmentation(rotation_degrees=20, shift=0.1, zoom=0.1, mirror=True)
+trained = nets.trainer(model, SPEC.optimizer, changes)
+history = fit.run(trained, small_split(), small_split(20), SPEC, 7, Path(sys.argv[1]), "small")
 digest = hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).hexdigest()
 print("RESULT" + json.dumps([digest, history.to_dict("list")]))
 """
@@ -93,6 +96,37 @@ def test_an_epochs_order_is_a_permutation_of_its_own():
     assert np.array_equal(orders[1], orders[2])
     assert [len(images) for images, _ in batches] == [16, 16, 16, 16, 6]
     assert len(batches) == 5
+
+
+def test_of_several_copies_an_epoch_takes_one_in_turn():
+    split = dataclasses.replace(small_split(60), copies=3)
+    batches = fit.Batches(split, 16, seed=3)
+    seen = []
+    for epoch in range(4):
+        batches.start_epoch(epoch)
+        seen.append(sorted(batches.order))
+    assert seen[0] == list(range(20))
+    assert seen[1] == list(range(20, 40))
+    assert seen[2] == list(range(40, 60))
+    assert seen[3] == seen[0]
+    assert len(batches) == 2
+
+
+def test_tensorboard_gets_every_epoch_once_also_after_a_kill(tmp_path, monkeypatch):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(fit, "LOGS", tmp_path / "logs")
+    for epochs in (2, 3):  # the second goes on after the first's two
+        model = nets.build(NET, (8, 8, 3), 3, seed=7)
+        nets.compile_for(model, SPEC.optimizer)
+        spec = SPEC.model_copy(update={"epochs": epochs, "tensorboard": True})
+        history = fit.run(model, small_split(), small_split(20), spec, 7, tmp_path / "state", "small")
+    events = EventAccumulator(str(tmp_path / "logs/small"), {"tensors": 0}).Reload()
+    assert {"loss", "accuracy", "val_loss", "val_accuracy"} <= set(events.Tags()["tensors"])
+    logged = events.Tensors("loss")
+    assert [event.step for event in logged] == [1, 2, 3]
+    assert [float(tf.make_ndarray(event.tensor_proto)) for event in logged] == pytest.approx(history["loss"].tolist())
 
 
 def test_images_and_labels_stay_together():

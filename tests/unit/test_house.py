@@ -1,6 +1,7 @@
 """The layout's promises: who depends on what, how long a script is, what git holds."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,19 +13,21 @@ from tests.conftest import ROOT
 
 STAGES = sorted(path.stem for path in (ROOT / "stages").glob("*.py") if path.stem != "__init__")
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-NEED_TENSORFLOW = {"train", "evaluate", "embed"}
+PHOTOS = yaml.safe_load((ROOT / "photos/dvc.yaml").read_text())["stages"]
+NEED_TENSORFLOW = {"train", "evaluate", "embed", "fetch", "inspect_model", "predict", "style_transfer", "transfer"}
 
 
-BLOCKS = {"train": "train.${key}", "evaluate": "train.${key}.validation", "one_vs_rest": "one_vs_rest"}
+BLOCKS = {"evaluate": "train.${key}", "fetch": "backbones.${key}", "one_vs_rest": "one_vs_rest"}
 
 
 @pytest.mark.parametrize("name", sorted(set(PIPELINE) - {"collect", "report"}))
 def test_a_stage_depends_on_its_own_block_of_parameters(name):
     stage = PIPELINE[name].get("do", PIPELINE[name])
     assert BLOCKS.get(name, f"{name}.${{key}}") in stage["params"]
-    assert ("scale" in stage["params"]) == (name != "download")
+    assert ("scale" in stage["params"]) == (name not in ("download", "fetch"))
     assert "compute" not in stage["params"]
-    if "set_random_seed" in "".join((ROOT / path).read_text() for path in needed(ROOT / f"stages/{name}.py")):
+    multiplies = name not in ("fetch", "predict", "style_transfer")  # the first not at all, the others in float32
+    if multiplies and "set_random_seed" in "".join((ROOT / path).read_text() for path in needed(ROOT / f"stages/{name}.py")):
         assert "compute.precision" in stage["params"]
 
 
@@ -50,13 +53,19 @@ def needed(path: Path) -> set[str]:
     return {f"stages/lib/{module}.py" for module in seen}
 
 
-@pytest.mark.parametrize("name", PIPELINE)
-def test_a_stages_deps_are_its_script_and_just_what_it_imports(name):
-    stage = PIPELINE[name].get("do", PIPELINE[name])
+def script(stage) -> str:
+    return re.search(r"python -m stages\.(\w+)", stage["cmd"])[1]  # type: ignore[index]
+
+
+@pytest.mark.parametrize(("pipeline", "name"), [("", name) for name in PIPELINE] + [("photos", name) for name in PHOTOS])
+def test_a_stages_deps_are_its_script_and_just_what_it_imports(pipeline, name):
+    stage = PHOTOS[name].get("do", PHOTOS[name]) if pipeline else PIPELINE[name].get("do", PIPELINE[name])
+    up = "../" if pipeline else ""
     listed = {dep for dep in stage["deps"] if dep.endswith(".py")}
-    assert listed == {f"stages/{name}.py"} | needed(ROOT / f"stages/{name}.py")
+    own = script(stage)
+    assert listed == {f"{up}{path}" for path in {f"stages/{own}.py"} | needed(ROOT / f"stages/{own}.py")}
     assert stage["desc"]
-    assert stage["cmd"].startswith(f"python -m stages.{name}")
+    assert pipeline or own == name
 
 
 def test_no_stage_depends_on_the_whole_of_params_yaml():
@@ -88,5 +97,6 @@ def test_the_chapters_models_are_artifacts():
     trained = yaml.safe_load((ROOT / "params.yaml").read_text())["train"]
     artifacts = yaml.safe_load((ROOT / "dvc.yaml").read_text())["artifacts"]
     chapter = {"shallow_adadelta", "deep_adadelta", "shallow_sgd", "deep_sgd", "multiclass", "animal_vehicle", "vehicles"}
+    chapter |= {"lenet", "cifar_simple", "cifar_deeper", "cifar_deeper_augmented", "head_rmsprop"}
     paths = {artifact["path"] for artifact in artifacts.values()}
     assert {f"models/{key}.keras" for key in chapter} <= paths <= {f"models/{key}.keras" for key in trained}

@@ -19,7 +19,29 @@ def test_layers_are_counted_within_their_kind():
     assert [layer.value for layer in layers.parse(DEEP) if layer.kind == "dropout"] == [0.25, 0.5, 0.5]
 
 
-@pytest.mark.parametrize("text", ["C32 flatten K3", "C0 flatten", "C32 flatten D1.5", "C32 F10", "flatten flatten", ""])
+def test_kernel_padding_and_averaging_are_read():
+    first, norm, pool, average, dense = layers.parse("C20k5s BN P2 GAP F7")
+    assert (first.kernel, first.same, first.value) == (5, True, 20)
+    assert [norm.kind, pool.kind, average.kind, dense.name] == ["norm", "pool", "average", "dense_0"]
+    assert layers.flat_units("C20k5s BN P2 GAP F7", 28, 1) == 20
+    assert layers.flat_units("C20k5 P2 C50k5 P2 flatten F500", 28, 1) == 4 * 4 * 50
+    assert layers.flat_units("C32s P2 flatten", 32, 3) == 16 * 16 * 32
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "C32 flatten GAP F3",
+        "C32k flatten",
+        "C32ss flatten",
+        "C32 flatten K3",
+        "C0 flatten",
+        "C32 flatten D1.5",
+        "C32 F10",
+        "flatten flatten",
+        "",
+    ],
+)
 def test_what_cannot_be_read_is_refused(text):
     with pytest.raises(ValueError, match="flatten"):
         layers.parse(text)

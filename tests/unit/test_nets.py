@@ -4,10 +4,12 @@ import zipfile
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from stages.lib import nets
+from stages.lib import fit, nets
+from stages.lib.arrays import Split
 from stages.lib.engine import keras
-from stages.lib.params import Optimizer
+from stages.lib.params import Augmentation, Fit, Optimizer
 from tests.conftest import ROOT
 
 TINY = "C4 P2 D.25 flatten F6 D.5"
@@ -16,6 +18,79 @@ TINY = "C4 P2 D.25 flatten F6 D.5"
 @pytest.mark.parametrize(("key", "side", "printed"), [("shallow", 32, 1_626_442), ("deep", 32, 1_139_338)])
 def test_parameter_counts_are_the_chapters(params_with, key, side, printed):
     assert nets.build(params_with({}).nets[key], (side, side, 3), 10, seed=1).count_params() == printed
+
+
+@pytest.mark.parametrize(("key", "shape", "printed"), [("lenet", (28, 28, 1), 431_080), ("scratch", (224, 224, 3), 99_136_170)])
+def test_parameter_counts_are_the_other_chapters(params_with, key, shape, printed):
+    assert nets.build(params_with({}).nets[key], shape, 10, seed=1).count_params() == printed
+
+
+def fit_of(**fields):
+    optimizer = {"name": "sgd", "learning_rate": 0.1}
+    common = {"images": "x", "labels": "x", "net": "x", "optimizer": optimizer, "batch": 4, "epochs": 1}
+    return Fit.model_validate(common | fields)
+
+
+def split_of(images):
+    labels = np.zeros(len(images), np.uint8)
+    return Split(images, np.arange(len(images)), labels, labels)
+
+
+PIXELS = np.random.default_rng(5).integers(0, 256, (9, 6, 6, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "expected"),
+    [
+        ("unit", PIXELS / 255),
+        ("standardized", (PIXELS - PIXELS.mean()) / PIXELS.std()),
+        ("caffe", PIXELS - np.array([123.68, 116.779, 103.939])),
+    ],
+)
+def test_pixels_are_scaled_as_the_chapters_say(pixels, expected):
+    front = keras.Sequential(nets.front(fit_of(pixels=pixels), split_of(PIXELS)))
+    assert np.allclose(front.predict_on_batch(PIXELS), expected, atol=1e-3)
+
+
+def test_images_are_scaled_up_inside_the_network():
+    front = keras.Sequential(nets.front(fit_of(side=12), split_of(PIXELS)))
+    expected = [np.asarray(Image.fromarray(image).resize((12, 12), Image.Resampling.BILINEAR)) for image in PIXELS]
+    assert np.allclose(front.predict_on_batch(PIXELS) * 255, np.stack(expected), atol=1)
+
+
+def test_an_embedding_goes_in_as_it_is():
+    features = np.random.default_rng(1).normal(size=(5, 2, 2, 3)).astype("float16")
+    model = nets.build("flatten F4", (2, 2, 3), 3, seed=1, front=nets.front(fit_of(images="embeddings/x"), split_of(features)))
+    assert model.count_params() == (12 * 4 + 4) + (4 * 3 + 3)
+    assert model.predict_on_batch(features).shape == (5, 3)
+
+
+ALL_CHANGES = Augmentation(rotation_degrees=30, shift=0.2, shear_degrees=10, zoom=0.2, mirror=True)
+
+
+def test_augmentation_changes_images_in_training_only_and_by_its_seed_only():
+    random = keras.Sequential([keras.Input((6, 6, 3), dtype="uint8"), *nets.augmentation(ALL_CHANGES)])
+    assert [layer.name for layer in random.layers] == ["rotate", "shift", "shear", "zoom", "mirror"]
+    assert np.array_equal(random(PIXELS, training=False), PIXELS)
+    made = []
+    for epoch in (0, 1, 0):
+        fit.reset_random_layers(random, 3, epoch)
+        made.append(np.asarray(random(PIXELS, training=True)))
+    assert np.array_equal(made[0], made[2])
+    assert not np.array_equal(made[0], made[1])
+    assert not np.array_equal(made[0], PIXELS)
+
+
+def test_augmentation_is_no_part_of_what_is_saved(tmp_path):
+    model = nets.build(TINY, (6, 6, 3), 3, seed=1)
+    trainer = nets.trainer(model, Optimizer(name="sgd", learning_rate=0.5), ALL_CHANGES)
+    before = model.get_weights()
+    trainer.train_on_batch(PIXELS, np.arange(9) % 3)
+    assert not np.array_equal(before[0], model.get_weights()[0])
+    nets.save(model, tmp_path / "a.keras")
+    loaded = nets.load(tmp_path / "a.keras")
+    assert "rotate" not in [layer.name for layer in loaded.layers]
+    assert np.array_equal(loaded.predict_on_batch(PIXELS), model.predict_on_batch(PIXELS))
 
 
 def test_weights_depend_on_the_seed_alone():

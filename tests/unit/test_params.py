@@ -28,6 +28,49 @@ def test_book_scale_is_the_chapters_protocol(params_with):
     assert {optimizer.learning_rate for optimizer in adadelta} == {1.0}
 
 
+def test_book_scale_is_the_other_chapters_protocol(params_with):
+    book = params_with({"scale": "book"})
+    expected = {
+        "lenet": (20, 128, "adam"), "cifar_simple": (20, 128, "rmsprop"), "cifar_deeper": (50, 64, "rmsprop"),
+        "cifar_deeper_augmented": (50, 64, "rmsprop"), "scratch": (10, 10, "rmsprop"), "head_rmsprop": (10, 10, "rmsprop"),
+        "head_adam": (20, 10, "adam"), "head_best": (5, 30, "adam"), "head_short": (10, 10, "adam"),
+    }  # fmt: skip
+    for key, protocol in expected.items():
+        fit = book.train[key]
+        assert (fit.epochs, fit.batch, fit.optimizer.name) == protocol
+        assert fit.holdout == 0.2
+        assert fit.optimizer.learning_rate == 0.001
+    for name, count in (("mnist_in_order", 60000), ("cifar10_in_order", 50000), ("first_2000", 2000)):
+        assert book.relabel[name].train_images == count
+        assert not book.relabel[name].shuffle
+    assert (book.train["scratch"].side, book.embed["first_2000"].side) == (224, 224)
+    assert book.learning_curve["lenet"].counts == [5900, 3000, 1800, 600, 300]
+    assert book.tune["head_grid"].grid.model_dump() == {"units": [256, 512], "dropout": [0.1, 0.3], "batch": [10, 30]}
+    assert book.tune["head_grid"].epochs == 5
+
+
+def test_book_scale_of_the_photographs_is_the_chapters_protocol(tmp_path: Path):
+    raw = yaml.safe_load((ROOT / "photos/params.yaml").read_text()) | {"scale": "book"}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(raw))
+    book = params.load(tmp_path / "params.yaml")
+    flowers, dogs = book.datasets["flowers17"], book.datasets["cats_vs_dogs"]
+    assert (flowers.side, flowers.fit, flowers.test_fraction, flowers.limit) == (224, "crop", 0.25, 80)
+    assert sum(map(len, flowers.together.values())) == 69
+    assert (dogs.side, dogs.fit) == (299, "stretch")
+    phases = {key: book.transfer[key] for key in book.transfer}
+    assert {key: (phase.epochs, phase.batch, phase.optimizer.name, phase.optimizer.learning_rate)
+            for key, phase in phases.items()} == {
+        "flowers17_head": (25, 32, "rmsprop", 0.001), "flowers17_tuned": (100, 32, "sgd", 0.001),
+        "flowers17_copies_head": (25, 32, "rmsprop", 0.001), "flowers17_copies_tuned": (100, 32, "sgd", 0.001),
+        "cats_vs_dogs_head": (10, 30, "rmsprop", 0.001), "cats_vs_dogs_tuned": (10, 30, "sgd", 0.0001),
+    }  # fmt: skip
+    assert phases["flowers17_tuned"].start == "models/flowers17_head.keras"
+    assert phases["flowers17_head"].start == "models/backbones/lite0.keras"
+    changes = phases["flowers17_head"].augmentation
+    assert changes is not None
+    assert changes.model_dump() == {"rotation_degrees": 30.0, "shift": 0.1, "shear_degrees": 0.2, "zoom": 0.2, "mirror": True}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -37,7 +80,7 @@ def test_book_scale_is_the_chapters_protocol(params_with):
             {"train.deep_sgd.optimizer": {"name": "adadeltaa", "learning_rate": 1.0}},
             "train.deep_sgd.optimizer.name: 'adadeltaa' is none of adadelta, adam, rmsprop, sgd",
         ),
-        ({"train.deep_sgd.momentun": 0.9}, "train.deep_sgd.momentun: unknown key; allowed here: images, labels, net"),
+        ({"train.deep_sgd.momentun": 0.9}, "train.deep_sgd.momentun: unknown key; allowed here: optimizer, batch, epochs"),
         ({"train.deep_sgd.batch": 0}, "train.deep_sgd.batch: 0 is not allowed: input should be greater than or equal to 1"),
         ({"train.deep_sgd.batch": "64"}, "train.deep_sgd.batch: '64' is not allowed: input should be a valid integer"),
         ({"train.deep_sgd.epochs": {"smoke": 1, "quick": 2}}, "train.deep_sgd.epochs: has smoke, quick; needs exactly"),
@@ -49,7 +92,7 @@ def test_book_scale_is_the_chapters_protocol(params_with):
             "train.deep_sgd.optimizer: adam has no momentum",
         ),
         ({"train.DeepSgd": {}}, "train.DeepSgd: 'DeepSgd' is not allowed: string should match pattern"),
-        ({"nets.deep": "C32 K5 flatten"}, "nets.deep: 'K5' is none of C<filters>, P<pool>"),
+        ({"nets.deep": "C32 K5 flatten"}, "nets.deep: 'K5' is none of C<filters>[k<kernel>][s], BN, P<pool>"),
         ({"nets.deep": "C32 P64 flatten F9"}, "net: 'deep' does not fit images of"),
         ({"relabel.vehicles.keep": [0, 1, 8, 10]}, "relabel.vehicles.keep: class 10 does not exist; classes are 0 to 9"),
         ({"relabel.animal_vehicle.positives": [-1]}, "relabel.animal_vehicle.positives: class -1 does not exist"),
@@ -76,12 +119,28 @@ def test_book_scale_is_the_chapters_protocol(params_with):
         ({"one_vs_rest.validation": 100}, "one_vs_rest.against: 'multiclass' has validation 0, not the same"),
         ({"embed.mnist.layer": "conv_0"}, "embed.mnist.layer: 'conv_0' is none of flatten_0, dense_0"),
         ({"embed.mnist.test_images": 10001}, "embed.mnist.test_images: 10001 is more than there are, 10000"),
-        ({"report.gallery": {"vehicles": 3}}, "report.gallery.vehicles: is trained on cifar10_augmented"),
+        ({"report.gallery": {"vehicle": 3}}, "report.gallery.vehicle: 'vehicle' is none of shallow_adadelta"),
         ({"augment.cifar10_augmented.copies": 300}, "augment.cifar10_augmented.copies: 300 is not allowed"),
         (
             {"train.deep_sgd.epochs": {"smoke": 1, "quick": 2, "book": 0}},
             "at scale book: train.deep_sgd.epochs: 0 is not allowed",
         ),
+        (
+            {"train.lenet.validation": 100},
+            "train.lenet: holdout (of the training images) and validation (of the test images) cannot both be given",
+        ),
+        ({"train.head_rmsprop.pixels": "caffe"}, "train.head_rmsprop: side, pixels and augmentation are for images, not for"),
+        ({"train.cifar_deeper_augmented.augmentation.shift": 2.0}, "augmentation.shift: 2.0 is not allowed"),
+        ({"embed.first_2000.model": "backbones/lite9"}, "embed.first_2000.model: 'backbones/lite9' is none of"),
+        ({"relabel.first_2000_embedded.images": "embeddings/no"}, "relabel.first_2000_embedded.images: 'embeddings/no' is none"),
+        ({"relabel.first_2000_embedded.crop": 3}, "relabel.first_2000_embedded.crop: an embedding cannot be cropped"),
+        ({"tune.head_grid.net": "flatten F{unit}"}, "tune.head_grid.net: 'flatten F{unit}' with {units} and {dropout}"),
+        ({"learning_curve.lenet.counts": [70000, 5]}, "learning_curve.lenet.counts: 70000 is more than there are, 7500"),
+        ({"classify.probe.classifiers": ["svm"]}, "classify.probe.classifiers: 'svm' is none of nearest_centroid"),
+        ({"style_transfer.pagoda.backbone": "vgg"}, "style_transfer.pagoda.backbone: 'vgg' is none of lite0, hed"),
+        ({"style_transfer.pagoda.learning_rate": 1.0}, "style_transfer.pagoda: learning_rate goes with optimizer adam"),
+        ({"evaluate.also_train": ["no"]}, "evaluate.also_train: 'no' is none of shallow_adadelta"),
+        ({"describe.first_2000.example": 2000}, "describe.first_2000.example: is more than train_images, 2000"),
         ({"download.mnist.sources.0.url": None}, "download.mnist.sources.0: exactly one of url, npm, pip is needed"),
     ],
 )
@@ -123,13 +182,24 @@ def test_numbers_are_taken_at_the_scale_in_force():
     ("row", "message"),
     [
         ("{id: K1, what: x, printed: 0.5}", r"rows\.0\.metric: is missing"),
-        ("{id: K1, what: x, printed: 0.5, metric: evaluate/no.accuracy}", "'evaluate/no.accuracy': no experiment of params.yaml"),
     ],
 )
 def test_a_printed_row_without_its_metric_is_told(params_with, tmp_path: Path, row, message):
     (tmp_path / "printed.yaml").write_text(f"rows: [{row}]")
     with pytest.raises(params.ParamsError, match=message):
         params.load_printed(params_with({}), tmp_path / "printed.yaml")
+
+
+@pytest.mark.parametrize("folder", ["", "photos"])
+def test_every_printed_number_has_its_experiment(folder, monkeypatch):
+    monkeypatch.chdir(ROOT / folder)
+    rows = yaml.safe_load(Path("printed.yaml").read_text())["rows"]
+    assert [row.metric for row in params.load_printed(params.load())] == [row["metric"] for row in rows]
+
+
+def test_a_printed_row_of_an_experiment_that_was_taken_out_is_left_out(params_with, tmp_path: Path):
+    (tmp_path / "printed.yaml").write_text("rows: [{id: K1, what: x, printed: 0.5, metric: evaluate/no.accuracy}]")
+    assert params.load_printed(params_with({}), tmp_path / "printed.yaml") == []
 
 
 @pytest.mark.parametrize("text", ["1e-05", "1e-3", "0.00001"])

@@ -23,12 +23,19 @@ HISTORY = pd.DataFrame({"epoch": [1, 2, 3], "loss": [2.0, 1.5, 1.2]})
 POINTS = pd.DataFrame({"x": [0.0, 1.0, 2.0], "y": [1.0, 0.0, 1.0], "class": ["3", "5", "8"]})
 ROC = pd.DataFrame({"fpr": [0, 0.1, 1], "tpr": [0, 0.9, 1]})
 REPEATS = {"scratch": pd.DataFrame({"accuracy": [0.5, 0.6]}), "one": pd.DataFrame({"accuracy": [0.7]})}
+SIZES = pd.DataFrame({"images": [300, 300, 600, 600], "accuracy": [0.5, 0.6, 0.7, 0.8]})
+GRID = pd.DataFrame({"units": [256, 512], "dropout": [0.1, 0.1], "accuracy": [0.9, 0.8], "holdout_accuracy": [0.7, 0.6]})
+PIXELS = pd.DataFrame({"stage": "as stored", "channel": ["red", "green", "blue"] * 2, "value": [0, 0, 0, 4, 4, 4], "share": 0.5})
 FIGURES = {
     "curves": lambda: figures.curves({"deep_sgd": HISTORY, "shallow_adadelta": HISTORY}, "loss", "training loss"),
     "confusion": lambda: figures.confusion(np.array([[90.0, 10.0], [np.nan, np.nan]]), ["a", "b"], "two"),
     "roc": lambda: figures.roc(ROC, (0.1, 0.9), 0.95, 0.9),
     "bars": lambda: figures.bars(["a", "b"], {"ours": [1, 2], "theirs": [2, 1]}, "errors", {"ours": [2, 2]}),
     "scatter": lambda: figures.scatter(POINTS, "t-SNE"),
+    "learning_curve": lambda: figures.learning_curve({"lenet": SIZES, "dense": SIZES}, {"lenet": 0.9}),
+    "parallel": lambda: figures.parallel(GRID, "holdout_accuracy"),
+    "losses": lambda: figures.losses(HISTORY),
+    "histogram": lambda: figures.histograms(PIXELS)[0],
     "repeats": lambda: figures.repeats(REPEATS, {"scratch": (0.6, 0.01)}),
 }
 
@@ -41,6 +48,11 @@ def test_a_figure_is_the_same_bytes_and_takes_the_pages_ink(name):
     assert 'role="img" aria-label="' in svg
     assert "currentColor" in svg
     assert figures.INK not in svg
+
+
+def test_a_row_that_no_book_has_shows_ours_only():
+    row = {"printed": None, "printed_error": None, "got": 0.87, "standard_error": None}
+    assert page.texts(row) == {"printed_text": "", "got_text": "0.8700", "difference_text": ""}
 
 
 def test_rows_read_as_people_read_them():
@@ -63,7 +75,7 @@ def test_durations(seconds, text):
 
 def test_what_a_name_carries_stays_text_on_the_page():
     row = {"id": "K1", "what": "<script>alert(1)</script>", "printed": 0.5, "printed_error": None, "got": 0.5,
-           "standard_error": None, "detail": False}  # fmt: skip
+           "standard_error": None, "detail": False, "backbone": None, "printed_with": None}  # fmt: skip
     results = {"scale": "smoke", "seed": 1, "machine": {"precision": "float32", "threads": 1, "cpu": "x"},
                "versions": {"python": "3"}, "rows": [row], "experiments": {}}  # fmt: skip
     html = page.render(results, [page.Section("k1", "K1", "text")], {"train@a": 61.0}, ("accuracy",), 2)

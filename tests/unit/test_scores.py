@@ -78,3 +78,12 @@ def test_roc_points_enclose_scikit_learns_area():
     points = scores.roc(labels, np.stack([1 - positive, positive], axis=1), 2)
     area = np.trapezoid([point["tpr"] for point in points], [point["fpr"] for point in points])
     assert area == pytest.approx(metrics.roc_auc_score(labels, positive))
+
+
+def test_the_classification_report_is_a_hand_calculation():
+    labels, guesses = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 0, 1])
+    first, second, third = scores.report(labels, guesses, ["a", "b", "c"])
+    assert first == {"class": "a", "precision": pytest.approx(2 / 3), "recall": pytest.approx(2 / 3),
+                     "f1": pytest.approx(2 / 3), "images": 3}  # fmt: skip
+    assert (second["precision"], second["recall"], second["f1"]) == pytest.approx((1 / 3, 1 / 2, 2 / 5))
+    assert (third["precision"], third["recall"], third["images"]) == (0, 0, 1)

@@ -1,0 +1,62 @@
+"""Look at the data before anything is trained: pictures, labels, class counts, pixel values.
+
+    python -m stages.describe first_2000
+
+Reads  params describe.<key>; data/<images>
+Writes plots/describe/<key>_{sheet,example,scaled}.png, plots/describe/<key>_histogram.csv,
+       metrics/describe/<key>.json (class counts, first labels)
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from stages.lib import arrays, params, pictures, records, timings
+
+COLUMNS = 8
+BINS = 64
+FIRST_LABELS = 10
+CAFFE_MEAN = (103.939, 116.779, 123.68)  # blue, green, red: ImageNet's, as ResNet50 and VGG16 have it
+
+
+def main(key: str) -> None:
+    settings = params.load()
+    spec = settings.experiment("describe", key)
+    with timings.stage(f"describe@{key}", settings.scale):
+        images, labels = arrays.open_dataset(spec.images, "train")
+        _, test_labels = arrays.open_dataset(spec.images, "test")
+        names = arrays.read_classes(arrays.DATA / spec.images)
+        folder = Path("plots/describe")
+        pictures.sheet(images[: spec.sheet], COLUMNS, folder / f"{key}_sheet.png")
+        example = Image.fromarray(images[spec.example])
+        example.save(folder / f"{key}_example.png")
+        example.resize((spec.side, spec.side), Image.Resampling.BILINEAR).save(folder / f"{key}_scaled.png")
+        records.write_csv(folder / f"{key}_histogram.csv", histogram(images[: spec.train_images]))
+        found: dict[str, int | str] = {
+            "first_labels": " ".join(map(str, labels[:FIRST_LABELS].tolist())),
+            "sheet_labels": " ".join(names[label] for label in labels[: spec.sheet]),
+        }
+        for split, seen in (("train", labels[: spec.train_images]), ("test", test_labels[: spec.test_images])):
+            counts = np.bincount(seen, minlength=len(names)).tolist()
+            found |= {f"{split}_{name}": count for name, count in zip(names, counts, strict=True)}
+        records.write_json(Path(f"metrics/describe/{key}.json"), found)
+    print(f"{key}: labels of the first training images {found['first_labels']}")
+
+
+def histogram(images: np.ndarray) -> pd.DataFrame:
+    """Shares of all pixel values, channel by channel, before and after caffe's preprocessing (less ImageNet's mean)."""
+    rows = []
+    for channel, (name, mean) in enumerate(zip(("red", "green", "blue"), reversed(CAFFE_MEAN), strict=True)):
+        counts = np.bincount(images[..., channel].ravel(), minlength=256)
+        binned = counts.reshape(BINS, -1).sum(axis=1) / counts.sum()
+        start = np.arange(BINS) * (256 / BINS)
+        rows += [{"stage": "as stored", "channel": name, "value": v, "share": s} for v, s in zip(start, binned, strict=True)]
+        rows += [{"stage": "preprocessed", "channel": name, "value": v - mean, "share": s}
+                 for v, s in zip(start, binned, strict=True)]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+if __name__ == "__main__":
+    params.run(main)

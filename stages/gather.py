@@ -1,0 +1,97 @@
+"""Make a data set of photographs in class folders, scaled to one side and split into training and test images.
+
+    python -m stages.gather flowers17
+
+Reads  params datasets.<key>; its folder or archive, as it stands or in DATASETS_DIR
+Writes data/<key>/{train,test}_{images,labels}.npy, classes.json, files.json (each row's file);
+       plots/gather/<key>.png, metrics/gather/<key>.json
+"""
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from stages.lib import albums, arrays, params, photographs, records, splits, timings
+from stages.lib.albums import Album
+from stages.lib.params import PhotoSet
+from stages.lib.progress import Progress
+from stages.lib.splits import Digests, Unit
+
+BLOCK = 500
+NAMED = 10  # unreadable files that are named one by one
+
+
+def main(key: str) -> None:
+    settings = params.load()
+    spec = settings.experiment("datasets", key)
+    with timings.stage(f"gather@{key}", settings.scale):
+        album = albums.open_album(spec)
+        arrays.DATA.mkdir(exist_ok=True)
+        with tempfile.TemporaryFile(dir=arrays.DATA) as scratch:
+            pixels = np.memmap(scratch, np.uint8, "w+", shape=(len(album.photos), spec.side, spec.side, 3))
+            digests = read(album, spec, pixels, f"gather@{key}")
+            kept = splits.without_copies(album, digests)
+            doubtful = splits.in_two_classes(album, digests)
+            sides = splits.of_album(album, spec, kept, digests, settings.seed)
+            write(arrays.DATA / key, album, sides, pixels)
+        found = {f"{side}_images": sum(map(len, parts)) for side, parts in sides.items()} | {
+            "classes": len(album.classes),
+            "unreadable": len(album.photos) - len(digests),
+            "identical": len(digests) - len(kept) - len(doubtful),
+            "in_two_classes": len(doubtful),
+            "ignored": album.ignored,
+            "groups_kept_together": sum(len(part) > 1 for parts in sides.values() for part in parts),
+        }
+        sheet(key, Path(f"plots/gather/{key}.png"))
+        records.write_json(Path(f"metrics/gather/{key}.json"), found)
+    print(f"{arrays.DATA / key}:", ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in found.items()))
+
+
+def read(album: Album, spec: PhotoSet, pixels: np.ndarray, label: str) -> Digests:
+    """Puts every readable photograph into `pixels` (N x side x side x 3) and gives its digests; names the others."""
+    digests: Digests = {}
+    problems = 0
+    for place, content in Progress(album.contents(), total=len(album.photos), desc=label, unit="file"):
+        try:
+            data = content()
+            image = photographs.read_image(data, album.photos[place].path, spec.side)
+        except ValueError as error:
+            problems += 1
+            if problems <= NAMED:
+                print(f"  left out: {photographs.shown(str(error))}", flush=True)
+            continue
+        pixels[place] = photographs.fit(image, spec.side, spec.fit)
+        picture = hashlib.sha256(repr(image.shape).encode())
+        picture.update(image.data)
+        digests[place] = (hashlib.sha256(data).digest(), picture.digest())
+    if problems > NAMED:
+        print(f"  left out: {problems - NAMED} more files that cannot be read")
+    return digests
+
+
+def write(folder: Path, album: Album, sides: dict[str, list[Unit]], pixels: np.ndarray) -> None:
+    """The data set, each split's rows in the order of its units; `train_groups` numbers the unit of each row."""
+    files: dict[str, list[str] | list[int]] = {}
+    for side, parts in sides.items():
+        rows = [row for part in parts for row in part]
+        starts = range(0, len(rows), BLOCK)
+        blocks = (pixels[rows[start : start + BLOCK]] for start in starts)
+        arrays.write_blocks(folder / f"{side}_images.npy", (len(rows), *pixels.shape[1:]), blocks)
+        arrays.write(folder, **{f"{side}_labels": np.array([album.photos[row].label for row in rows], np.uint8)})
+        files[side] = [album.photos[row].path for row in rows]
+        files[f"{side}_groups"] = [group for group, part in enumerate(parts) for _ in part]
+    arrays.write_classes(folder, album.classes)
+    records.write_json(folder / "files.json", files)
+
+
+def sheet(key: str, path: Path) -> None:
+    """A contact sheet of the first training images of each class."""
+    images, labels = arrays.open_dataset(key, "train")
+    places = {name: np.flatnonzero(labels == label) for label, name in enumerate(arrays.read_classes(arrays.DATA / key))}
+    photographs.contact_sheet({name: list(images[rows[: photographs.SHEET_COLUMNS]]) for name, rows in places.items()}, path)
+
+
+if __name__ == "__main__":
+    params.run(main)

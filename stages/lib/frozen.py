@@ -1,0 +1,69 @@
+"""The part of a network that is not trained: which layers, and what comes out of them, run once or in every epoch."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from stages.lib import arrays, backbones, fit, layers, nets, seeds
+from stages.lib.arrays import Split
+from stages.lib.engine import keras, tf
+from stages.lib.params import Augmentation
+from stages.lib.progress import Progress
+
+BLOCK = 100
+OF_HEAD = re.compile(r"norm_\d+")  # as stages/lib/layers.py names them
+
+
+def freeze(model: keras.Model, train_from: str | int | None, net: str) -> str:
+    """Lets only the layers from `train_from` on be trained, without it the head `net`; gives the first one's name.
+
+    The backbone's batch normalizations stay as they are, statistics and scale: a few hundred photographs would spoil them.
+    ValueError naming the layers when there is none of that name or index.
+    """
+    if train_from is None:
+        heads = [layer.name for layer in layers.parse(net) if layer.kind in ("conv", "norm", "dense")] if net else []
+        train_from = [*heads, nets.HEAD][0]
+    first = backbones.layer_at(model, train_from)
+    names = [layer.name for layer in model.layers]
+    for place, layer in enumerate(model.layers):
+        backbones_norm = isinstance(layer, keras.layers.BatchNormalization) and not OF_HEAD.fullmatch(layer.name)
+        layer.trainable = place >= names.index(first) and not backbones_norm
+    return first
+
+
+def run_once(
+    lower: keras.Model, part: Split, changes: Augmentation | None, copies: int, seed: int, path: Path, label: str
+) -> Split:
+    """The split of what `lower` makes of each image (float16), kept in `path`; with `changes`, of `copies` changed versions.
+
+    The file of an earlier, interrupted run is taken up. FloatingPointError when a number is beyond float16.
+    """
+    if not path.is_file():
+        random = keras.Sequential(nets.augmentation(changes)) if changes else None
+        shape = (copies * len(part), *lower.output_shape[1:])
+        partial = path.with_suffix(f".{os.getpid()}.partial")
+        arrays.write_blocks(partial, shape, _blocks(lower, part, random, copies, seed, label), "float16")
+        os.replace(partial, path)
+    features = arrays.read(path)
+    labels, fine = np.tile(part.labels, copies), np.tile(part.fine_labels, copies)
+    return Split(features, np.arange(len(features)), labels, fine, copies=copies)
+
+
+def _blocks(
+    lower: keras.Model, part: Split, random: keras.Model | None, copies: int, seed: int, label: str
+) -> Iterator[np.ndarray]:
+    starts = [(copy, start) for copy in range(copies) for start in range(0, len(part), BLOCK)]
+    for copy, start in Progress(starts, desc=f"{label}, frozen part", unit="block"):
+        images = part.batch(slice(start, start + BLOCK))
+        if random is not None:
+            fit.reset_random_layers(random, seeds.derive(seed, "copy", copy), start)
+            images = tf.cast(random(images, training=True) + nets.HALF, tf.uint8)
+        features = lower.predict_on_batch(np.asarray(images)).astype(np.float16)
+        if not np.isfinite(features).all():
+            raise FloatingPointError(
+                f"{label}: the frozen part gives numbers beyond float16, {features.dtype}'s largest is 65,504"
+            )
+        yield features
