@@ -103,7 +103,7 @@ def losses(table: pd.DataFrame) -> str:
     """Every column over the steps, logarithmic."""
     figure, axes = _axes(5.2, 3.2)
     for place, name in enumerate(table.columns.drop("epoch")):
-        axes.plot(table["epoch"], table[name], color=TEN[place], label=name.replace("_", " "))
+        axes.plot(table["epoch"], table[name].where(table[name] > 0), color=TEN[place], label=name.replace("_", " "))
     axes.set(xlabel="step", ylabel="loss", yscale="log")
     axes.legend()
     return _svg(figure, f"losses over the steps: {', '.join(table.columns.drop('epoch'))}")

@@ -181,8 +181,8 @@ def test_files_numbered_through_get_their_classes_from_their_numbers(gathered, t
     files = {f"jpg/image_{number:04d}.jpg": picture(number) for number in range(1, 13)} | {"jpg/files.txt": b"a list"}
     archive = as_tar(tmp_path / "17flowers.tgz", files, "w:gz")
     found, names, metrics = gathered(archive, classes=["rose", "aster", "iris"], images_per_class=4, test_fraction=0.25)
-    assert metrics == {"train_images": 9, "test_images": 3, "classes": 3, "unreadable": 0, "identical": 0, "in_two_classes": 0, "ignored": 1,
-                       "groups_kept_together": 0}  # fmt: skip
+    assert metrics == {"train_images": 9, "test_images": 3, "classes": 3, "unreadable": 0, "identical": 0,
+                       "in_two_classes": 0, "ignored": 1, "groups_kept_together": 0}  # fmt: skip
     for name, label in zip(names["train"], found["train_labels"], strict=True):
         assert label == (int(name[10:14]) - 1) // 4
 

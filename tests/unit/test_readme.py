@@ -10,25 +10,26 @@ from stages.lib import page
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
-RESULTS = ROOT / "reports/quick/results.json"
+RESULTS, PHOTOS = ROOT / "reports/quick/results.json", ROOT / "photos/reports/quick/results.json"
 
 
 def table() -> list[list[str]]:
-    rows = [line.strip("|").split("|") for line in README.splitlines() if re.match(r"\| K\d \|", line)]
+    rows = [line.strip("|").split("|") for line in README.splitlines() if re.match(r"\| [KRTQL]\d \|", line)]
     return [[cell.strip() for cell in row] for row in rows]
 
 
 def test_the_readmes_table_is_the_committed_reports():
-    results = json.loads(RESULTS.read_text())
-    assert results["scale"] == "quick"
-    rows = [row for row in results["rows"] if not row["detail"]]
+    both = [json.loads(path.read_text()) for path in (RESULTS, PHOTOS)]
+    assert [results["scale"] for results in both] == ["quick", "quick"]
+    rows = [row for results in both for row in results["rows"] if not row["detail"]]
     expected = [[row["id"], row["what"], *list(page.texts(row).values())[:2]] for row in rows]
     assert [row[:4] for row in table()] == expected
 
 
 def test_the_metrics_in_git_are_the_committed_reports():
-    for name, row in json.loads(RESULTS.read_text())["experiments"].items():
-        assert json.loads((ROOT / f"metrics/summary/{name}.json").read_text()) == row
+    for path in (RESULTS, PHOTOS):
+        for name, row in json.loads(path.read_text())["experiments"].items():
+            assert json.loads((path.parents[2] / f"metrics/summary/{name}.json").read_text()) == row
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake ([a-z]+)", README))))
