@@ -20,13 +20,6 @@ LEFT_OUT = {
 }  # fmt: skip
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All that share a clone go to one worker of pytest-xdist, as the clone is a session's."""
-    for item in items:
-        if "tests/pipeline" in str(item.path):
-            item.add_marker(pytest.mark.xdist_group("photos" if "test_photos" in str(item.path) else "pipeline"))
-
-
 class Clone:
     """A committed copy of the working tree at scale smoke, with a DVC cache of its own; `first` is its first run."""
 

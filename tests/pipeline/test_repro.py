@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 import yaml
 
+pytestmark = pytest.mark.xdist_group("pipeline")  # what shares a clone runs on one worker
+
 
 def ran(output: str) -> list[str]:
     """Names of the stages that a `dvc repro` or `dvc exp run` ran."""
