@@ -34,7 +34,7 @@ check: $(VENV)/.installed ## check params.yaml and printed.yaml, and say what is
 	@python -m stages.check
 
 test: $(VENV)/.installed-test browser lint ## set up and run every test
-	python -m pytest -n 2 --dist loadgroup
+	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed-test ## format, lint and types, checked
 	ruff format --check .

@@ -3,18 +3,29 @@
 python -m stages.check
 """
 
+from pathlib import Path
+
 from stages.lib import params
 
 
 def main() -> None:
     settings = params.load()
     rows = params.load_printed(settings)
-    for row in params.read_printed():
-        if row not in rows:
-            print(f"printed.yaml: {row.metric}: no experiment of params.yaml writes it, left out")
-    counts = {name: len(getattr(settings, name)) for name in ("train", "finetune", "classify", "tsne")}
+    if left_out := len(params.read_printed()) - len(rows):
+        print(f"printed.yaml: {left_out} numbers have no experiment in params.yaml, and are left out")
+    fetched = {f"data/archives/{key}" for key in settings.archives}
+    missing = [key for key, photos in settings.datasets.items() if photos.folder not in fetched | {*_there(photos.folder)}]
+    if missing:
+        lines = [f"datasets.{key}.folder: {settings.datasets[key].folder!r}: no such folder or archive" for key in missing]
+        raise params.ParamsError("\n".join([*lines, "write the whole path (~ is not understood)"]))
+    counts = {name: len(getattr(settings, name)) for name in ("train", "finetune", "transfer", "classify")}
     listed = ", ".join(f"{count} {name}" for name, count in counts.items())
     print(f"params.yaml is valid: scale {settings.scale}, seed {settings.seed}; {listed}; {len(rows)} printed numbers")
+
+
+def _there(folder: str) -> list[str]:
+    """`folder` itself when it exists."""
+    return [folder] if Path(folder).exists() else []
 
 
 if __name__ == "__main__":

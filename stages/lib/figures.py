@@ -45,7 +45,7 @@ def curves(histories: Mapping[str, pd.DataFrame], column: str, y_label: str, pri
         if printed and name in printed:
             axes.plot([1.0, 1.04], [printed[name]] * 2, color=colour, lw=2, transform=axes.get_yaxis_transform(), clip_on=False)
     axes.set(xlabel="epoch", ylabel=y_label)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.legend()
     return _svg(figure, f"{y_label} over the epochs of {', '.join(histories)}")
 

@@ -71,14 +71,18 @@ def source(settings: Params, name: str) -> Source:
     key = name.removeprefix("backbones/")
     if key in settings.backbones:
         found = Source(Path(f"models/backbones/{key}.keras"), Path(f"models/backbones/{key}.json"), f"dvc repro fetch@{key}")
+    elif name in settings.train and settings.train[name].images.startswith("embeddings/"):
+        raise ValueError(f"{name}: takes features ({settings.train[name].images}), no pictures")
     elif name in settings.train:
         classes = arrays.VIEWS / settings.train[name].labels / "classes.json"
         found = Source(Path(f"models/{name}.keras"), classes, f"dvc repro train@{name}")
     elif name in settings.transfer:
         classes = arrays.DATA / settings.transfer[name].images / "classes.json"
-        found = Source(Path(f"models/{name}.keras"), classes, f"dvc repro transfer@{name}")
+        photos, _, phase = name.rpartition("_")
+        found = Source(Path(f"models/{name}.keras"), classes, f"dvc repro {phase}@{photos}")
     else:
-        known = [*settings.backbones, *settings.train, *settings.transfer]
+        pictured = [key for key, spec in settings.train.items() if not spec.images.startswith("embeddings/")]
+        known = [*settings.backbones, *pictured, *settings.transfer]
         raise ValueError(f"{name}: no such model; params.yaml has {', '.join(known) or 'none'}")
     for path in (found.model, found.classes):
         if not path.is_file():

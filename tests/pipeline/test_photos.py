@@ -13,8 +13,6 @@ from tests.conftest import ROOT
 from tests.pipeline.conftest import Clone
 from tests.pipeline.test_repro import ran
 
-pytestmark = pytest.mark.xdist_group("photos")  # what shares a clone runs on one worker
-
 COLOURS = {"red": (200, 40, 40), "green": (40, 180, 60), "blue": (50, 60, 210)}
 EACH = 9
 
