@@ -12,19 +12,20 @@ SCALE = $(shell sed -n 's/^scale: *\([a-z]*\).*/\1/p' params.yaml)
 .DEFAULT_GOAL := help
 PHOTO_SCALE = $(shell sed -n 's/^scale: *\([a-z]*\).*/\1/p' photos/params.yaml)
 
-.PHONY: help repro photos test check lint format browser clean
+.PHONY: help repro photos test verify torture check lint format browser clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 
 repro: $(VENV)/.installed check ## set up, run every stage that is not up to date, show the metrics and where the report lies
+	@python -m tools.recover
 	dvc repro
 	@dvc metrics show
 	@echo
 	@echo "Report: $(CURDIR)/reports/$(SCALE)/index.html"
 
 photos: $(VENV)/.installed ## the same for photographs (photos/params.yaml), with DATASETS_DIR or the official downloads
-	@cd photos && PYTHONPATH=.. python -m stages.check
+	@cd photos && PYTHONPATH=.. python -m stages.check && PYTHONPATH=.. python -m tools.recover
 	cd photos && dvc repro report
 	@cd photos && dvc metrics show
 	@echo
@@ -35,6 +36,13 @@ check: $(VENV)/.installed ## check params.yaml and printed.yaml, and say what is
 
 test: $(VENV)/.installed-test browser lint ## set up and run every test
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+verify: $(VENV)/.installed ## run stages again without cache and compare with dvc.lock (STAGES="evaluate@lenet ...", SET="compute.threads=1")
+	python -m tools.verify $(STAGES) $(if $(SET),--set $(SET))
+
+torture: $(VENV)/.installed ## kill a small pipeline 50 times (KILLS=), fill its disk in every stage; about half an hour
+	python -m tools.torture --kills $(or $(KILLS),50)
+	python -m tools.fulldisk
 
 lint: $(VENV)/.installed-test ## format, lint and types, checked
 	ruff format --check .

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.lib import arrays, augmentation, params, pictures, records, timings
+from stages.lib import arrays, augmentation, command, params, pictures, records, timings
 from stages.lib.progress import Progress
 
 BLOCK = 5_000
@@ -46,4 +46,4 @@ def main(key: str) -> None:
 
 
 if __name__ == "__main__":
-    params.run(main)
+    command.run(main)

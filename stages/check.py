@@ -5,7 +5,7 @@ python -m stages.check
 
 from pathlib import Path
 
-from stages.lib import params
+from stages.lib import command, params
 
 
 def main() -> None:
@@ -29,4 +29,4 @@ def _there(folder: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    params.run(main)
+    command.run(main)

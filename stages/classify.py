@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from stages.lib import arrays, params, records, scores, seeds, timings
+from stages.lib import arrays, command, params, records, scores, seeds, timings
 from stages.lib.params import Classifier, Classify
 
 LOGISTIC_STEPS = 1_000  # reached only when it does not converge
@@ -73,4 +73,4 @@ def build(spec: Classifier, seed: int) -> ClassifierMixin:
 
 
 if __name__ == "__main__":
-    params.run(main)
+    command.run(main)

@@ -8,7 +8,7 @@ Writes metrics/summary/<experiment>.json, one row of the table each
 
 from pathlib import Path
 
-from stages.lib import params, records, timings
+from stages.lib import command, params, records, timings
 
 METRICS = Path("metrics")
 
@@ -40,4 +40,4 @@ def sources(settings: params.Params) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    params.run(main)
+    command.run(main)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from stages.lib import arrays, params, pictures, records, timings
+from stages.lib import arrays, command, params, pictures, records, timings
 
 COLUMNS = 8
 BINS = 64
@@ -59,4 +59,4 @@ def histogram(images: np.ndarray) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    params.run(main)
+    command.run(main)

@@ -9,7 +9,7 @@ Writes data/<key>/{train,test}_{images,labels}.npy, classes.json (or data/archiv
 import os
 import shutil
 
-from stages.lib import arrays, params, sources, timings
+from stages.lib import arrays, command, params, sources, timings
 
 
 def main(key: str) -> None:
@@ -37,4 +37,4 @@ def archive(settings: params.Params, key: str) -> None:
 
 
 if __name__ == "__main__":
-    params.run(main)
+    command.run(main)

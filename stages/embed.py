@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.lib import arrays, backbones, compute, nets, params, timings
+from stages.lib import arrays, backbones, command, compute, nets, params, timings
 from stages.lib.engine import keras, tf
 from stages.lib.progress import Progress
 
@@ -62,4 +62,4 @@ def features(lower: keras.Model, images: np.ndarray, spec: params.Embed, label: 
 
 
 if __name__ == "__main__":
-    params.run(main)
+    command.run(main)

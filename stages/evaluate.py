@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.lib import arrays, compute, fit, nets, params, pictures, records, scores, timings
+from stages.lib import arrays, command, compute, fit, nets, params, pictures, records, scores, timings
 from stages.lib.arrays import Parts, Split, View
 from stages.lib.engine import keras
 
@@ -107,4 +107,4 @@ def mistakes(score: Split, probabilities: np.ndarray, view: View) -> list[dict[s
 
 
 if __name__ == "__main__":
-    params.run(main)
+    command.run(main)

@@ -8,7 +8,7 @@ Writes models/backbones/<key>.keras, models/backbones/<key>.json (side, features
 
 from pathlib import Path
 
-from stages.lib import backbones, nets, params, records, sources, timings
+from stages.lib import backbones, command, nets, params, records, sources, timings
 from stages.lib.engine import keras
 
 
@@ -40,4 +40,4 @@ def class_names(model: keras.Model, place: params.Place | None) -> list[str]:
 
 
 if __name__ == "__main__":
-    params.run(main)
+    command.run(main)

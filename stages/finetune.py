@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.lib import arrays, compute, params, records, scores, seeds, state, timings
+from stages.lib import arrays, command, compute, params, records, scores, seeds, state, timings
 
 
 def main(key: str) -> None:
@@ -32,7 +32,7 @@ def main(key: str) -> None:
         records.write_json(Path(f"metrics/finetune/{key}.json"), found | machines[0])
         records.write_csv(Path(f"plots/finetune/{key}.csv"), table)
         for repeat in range(spec.repeats):
-            state.forget_all(f"finetune-{key}-{repeat}")
+            state.finish_all(f"finetune-{key}-{repeat}")
     print(f"{key}: accuracy {found['accuracy']:.4f} +- {found['standard_error']:.4f} over {spec.repeats} repeats")
 
 
@@ -67,4 +67,4 @@ def train_one(settings: params.Params, key: str, repeat: int) -> tuple[dict[str,
 
 
 if __name__ == "__main__":
-    params.run(main)
+    command.run(main)

@@ -8,12 +8,14 @@ Writes data/<key>/{train,test}_{images,labels}.npy, classes.json, files.json (ea
 """
 
 import hashlib
+import math
+import os
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
-from stages.lib import albums, arrays, params, photographs, records, splits, timings
+from stages.lib import albums, arrays, command, params, photographs, records, splits, timings
 from stages.lib.albums import Album
 from stages.lib.params import PhotoSet
 from stages.lib.progress import Progress
@@ -30,7 +32,9 @@ def main(key: str) -> None:
         album = albums.open_album(spec)
         arrays.DATA.mkdir(exist_ok=True)
         with tempfile.TemporaryFile(dir=arrays.DATA) as scratch:
-            pixels = np.memmap(scratch, np.uint8, "w+", shape=(len(album.photos), spec.side, spec.side, 3))
+            shape = (len(album.photos), spec.side, spec.side, 3)
+            os.posix_fallocate(scratch.fileno(), 0, math.prod(shape))  # a full disk is an error here, a bus error in a map
+            pixels = np.memmap(scratch, np.uint8, "r+", shape=shape)
             digests = read(album, spec, pixels, f"gather@{key}")
             kept = splits.without_copies(album, digests)
             doubtful = splits.in_two_classes(album, digests)
@@ -94,4 +98,4 @@ def sheet(key: str, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    params.run(main)
+    command.run(main)

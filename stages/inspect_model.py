@@ -12,7 +12,7 @@ key (models/<name>.keras). Indices are those of keras.applications: 0 is the sca
 import math
 from pathlib import Path
 
-from stages.lib import backbones, nets, params
+from stages.lib import backbones, command, nets, params
 from stages.lib.engine import keras
 
 
@@ -62,4 +62,4 @@ def _line(row: tuple[str, ...], widths: list[int]) -> str:
 
 
 if __name__ == "__main__":
-    params.run(main)
+    command.run(main)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.lib import arrays, compute, params, records, scores, seeds, state, timings
+from stages.lib import arrays, command, compute, params, records, scores, seeds, state, timings
 
 
 def main(key: str) -> None:
@@ -32,7 +32,7 @@ def main(key: str) -> None:
         records.write_csv(Path(f"plots/learning_curve/{key}.csv"), table.drop(columns="parameters"))
         for count in spec.counts:
             for repeat in range(spec.repeats):
-                state.forget_all(f"learning_curve-{key}-{count}-{repeat}")
+                state.finish_all(f"learning_curve-{key}-{count}-{repeat}")
 
 
 def train_one(settings: params.Params, key: str, count: int, repeat: int) -> tuple[dict[str, float | int], dict[str, str | int]]:
@@ -62,4 +62,4 @@ def train_one(settings: params.Params, key: str, count: int, repeat: int) -> tup
 
 
 if __name__ == "__main__":
-    params.run(main)
+    command.run(main)

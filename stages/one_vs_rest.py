@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.lib import arrays, compute, params, records, scores, seeds, state, timings
+from stages.lib import arrays, command, compute, params, records, scores, seeds, state, timings
 
 MODELS = Path("models/one_vs_rest")
 
@@ -39,7 +39,7 @@ def main() -> None:
         arrays.write_predictions("one_vs_rest", score, probabilities=probabilities)
         records.write_named(Path("plots/confusion/one_vs_rest.csv"), score.labels, guesses, view.classes)
         for name in view.classes:
-            state.forget_all(f"one_vs_rest-{name}")
+            state.finish_all(f"one_vs_rest-{name}")
     rival_accuracy = found["accuracy_against"]
     print(f"one_vs_rest: accuracy {accuracy:.4f}, {spec.against} {rival_accuracy:.4f}, McNemar p {test['mcnemar_p']:.3g}")
 
@@ -64,4 +64,4 @@ def train_one(settings: params.Params, positive: int, name: str) -> tuple[np.nda
 
 
 if __name__ == "__main__":
-    params.run(main)
+    command.run(main)

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.lib import charts, compute, naming, params, photographs, timings
+from stages.lib import charts, command, compute, naming, params, photographs, timings
 
 
 class Picture(NamedTuple):
@@ -120,4 +120,4 @@ def opened(path: Path) -> Path:
 
 
 if __name__ == "__main__":
-    params.run(main)
+    command.run(main)

@@ -8,7 +8,7 @@ Writes data/views/<key>/{train,test}_{index,labels}.npy, classes.json, view.json
 
 import numpy as np
 
-from stages.lib import arrays, params, records, seeds, timings
+from stages.lib import arrays, command, params, records, seeds, timings
 from stages.lib.params import Relabel
 
 
@@ -46,4 +46,4 @@ def select(labels: np.ndarray, spec: Relabel) -> tuple[np.ndarray, np.ndarray]:
 
 
 if __name__ == "__main__":
-    params.run(main)
+    command.run(main)

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from stages.lib import page, params, records, sections, timings
+from stages.lib import command, page, params, records, sections, state, timings
 from stages.lib.params import Params
 
 METRICS = Path("metrics")
@@ -35,6 +35,7 @@ def main() -> None:
         times = timings.read(settings.scale, settings.stages())
         html = page.render(results, sections.build(settings, rows), times, records.HEADLINE, len(settings.stages()))
         (folder / "index.html").write_text(html)
+        state.sweep()
     print(page_table(rows))
     print(f"Report: {folder / 'index.html'}")
 
@@ -69,4 +70,4 @@ def page_table(rows: list[dict[str, Any]]) -> str:
 
 
 if __name__ == "__main__":
-    params.run(main)
+    command.run(main)

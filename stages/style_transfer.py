@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from stages.lib import compute, nets, params, photographs, records, style, timings
+from stages.lib import command, compute, nets, params, photographs, records, style, timings
 from stages.lib.params import Params, StyleTransfer
 
 FOLDER = Path("plots/style")
@@ -112,4 +112,4 @@ def save(image: np.ndarray, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    params.run(main)
+    command.run(main)

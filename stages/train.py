@@ -8,7 +8,7 @@ Writes models/<key>.keras, plots/history/<key>.csv, metrics/train/<key>.json
 
 from pathlib import Path
 
-from stages.lib import arrays, compute, fit, nets, params, records, seeds, state, timings
+from stages.lib import arrays, command, compute, fit, nets, params, records, seeds, state, timings
 
 
 def main(key: str) -> None:
@@ -31,8 +31,8 @@ def main(key: str) -> None:
         last = {str(name): float(value) for name, value in history.iloc[-1].items() if name != "epoch"}
         about = {"images": len(parts.train), "epochs": spec.epochs, "parameters": model.count_params()}
         records.write_json(Path(f"metrics/train/{key}.json"), about | last | machine)
-        state.forget(kept)
+        state.finish(kept)
 
 
 if __name__ == "__main__":
-    params.run(main)
+    command.run(main)

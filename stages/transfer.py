@@ -12,7 +12,7 @@ With augmentation they run in every epoch, unless `copies` of each image are mad
 import math
 from pathlib import Path
 
-from stages.lib import arrays, backbones, compute, fit, frozen, nets, params, records, seeds, state, timings
+from stages.lib import arrays, backbones, command, compute, fit, frozen, nets, params, records, seeds, state, timings
 from stages.lib.engine import keras
 
 
@@ -49,7 +49,7 @@ def main(key: str) -> None:
         about = {"images": len(train) // train.copies, "epochs": spec.epochs, "parameters": model.count_params(),
                  "trainable_parameters": trainable, "frozen_part_runs_once": int(cached)}  # fmt: skip
         records.write_json(Path(f"metrics/transfer/{key}.json"), about | last | machine)
-        state.forget(kept)
+        state.finish(kept)
 
 
 def network(spec: params.Transfer, net: str, side: int, n_classes: int, seed: int) -> keras.Model:
@@ -62,4 +62,4 @@ def network(spec: params.Transfer, net: str, side: int, n_classes: int, seed: in
 
 
 if __name__ == "__main__":
-    params.run(main)
+    command.run(main)

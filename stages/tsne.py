@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
-from stages.lib import arrays, params, records, seeds, timings
+from stages.lib import arrays, command, params, records, seeds, timings
 
 
 def main(key: str) -> None:
@@ -35,4 +35,4 @@ def main(key: str) -> None:
 
 
 if __name__ == "__main__":
-    params.run(main)
+    command.run(main)

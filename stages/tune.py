@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from stages.lib import arrays, compute, params, records, scores, seeds, state, timings
+from stages.lib import arrays, command, compute, params, records, scores, seeds, state, timings
 
 if TYPE_CHECKING:
     from stages.lib.engine import keras
@@ -41,7 +41,7 @@ def main(key: str) -> None:
         records.write_json(Path(f"metrics/tune/{key}.json"), found | machine)
         records.write_csv(Path(f"plots/tune/{key}.csv"), table)
         for place in range(len(grid)):
-            state.forget_all(f"tune-{key}-{place}")
+            state.finish_all(f"tune-{key}-{place}")
     chosen = ", ".join(f"{name} {value}" for name, value in grid[best].items())
     print(f"{key}: best of {len(grid)} is {chosen}; accuracy {found['accuracy']:.4f} on {len(score)} test images")
 
@@ -76,4 +76,4 @@ def trained(
 
 
 if __name__ == "__main__":
-    params.run(main)
+    command.run(main)

@@ -106,7 +106,7 @@ def write(folder: Path, **arrays: np.ndarray) -> None:
     """Writes <name>.npy for each array into `folder`, which is made."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, array in arrays.items():
-        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+        write_blocks(folder / f"{name}.npy", array.shape, [array], array.dtype.str)
 
 
 def write_blocks(path: Path, shape: tuple[int, ...], blocks: Iterable[np.ndarray], dtype: str = "uint8") -> None:

@@ -1,4 +1,4 @@
-"""Charts as PNG, of pictures that a network has named."""
+"""Charts as PNG or WebP, of pictures that a network has named."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ Best = list[tuple[int, str, float]]
 
 
 def named(images: list[tuple[str, np.ndarray]], best: list[Best], scores: np.ndarray, path: Path) -> None:
-    """A PNG with a row a picture: its middle square, the best classes' scores, and the scores of all classes."""
+    """A PNG (or WebP, by its name) with a row a picture: its middle square, the best classes, and the scores of all."""
     n = min(len(images), PLOTTED)
     figure = Figure(figsize=(12, 3 * n), layout="constrained")
     axes = figure.subplots(n, 3, squeeze=False, width_ratios=[1, 1.2, 1.6])
@@ -30,7 +30,8 @@ def named(images: list[tuple[str, np.ndarray]], best: list[Best], scores: np.nda
         side = ("left", "center", "right")[3 * index // len(all_scores)]  # inwards
         row[2].annotate(f"{index} {title}", (index, score), color=ORANGE, fontsize=8, ha=side, va="bottom")
         row[2].set(xlabel="class", ylabel="score", ylim=(0, 1.12 * score), title=f"all {len(all_scores)} scores")
-    figure.savefig(path, format="png", dpi=100, metadata={"Software": None})
+    kind = "webp" if path.suffix == ".webp" else "png"
+    figure.savefig(path, format=kind, dpi=100, metadata={"Software": None})
 
 
 def _bars(axes: Axes, rows: Best) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import joblib
 
+from stages.lib import command
 from stages.lib.params import Compute
 from stages.lib.progress import Progress
 
@@ -60,8 +61,14 @@ def fan_out(spec: Compute, function: Callable[..., Any], jobs: Iterable[tuple[An
     n_jobs = cores() if spec.jobs == "auto" else spec.jobs
     backend = {"backend": spec.backend} if n_jobs > 1 else {}
     pool = joblib.Parallel(n_jobs=min(n_jobs, len(todo)), return_as="generator", **backend)
-    results = pool(joblib.delayed(function)(*job) for job in todo)
+    results = pool(joblib.delayed(_job)(function, *job) for job in todo)
     return list(Progress(results, total=len(todo), desc=label, unit="job"))
+
+
+def _job(function: Callable[..., Any], *job: Any) -> Any:
+    """One job in its worker, which ends when the stage does."""
+    command.end_with_parent()
+    return function(*job)
 
 
 def _cpu_info(field: str) -> str:

@@ -4,8 +4,6 @@ Every stage calls `load()`. An unknown key or a bad value ends it with one line 
 key, the value and what is allowed; nothing has been computed by then.
 """
 
-import inspect
-import sys
 import types
 import typing
 from pathlib import Path
@@ -649,23 +647,6 @@ def at_scale(node: Any, scale: str, path: str = "") -> Any:
             raise ParamsError(f"{path}: has {', '.join(map(str, node))}; needs exactly {', '.join(SCALES)}")
         return node[scale]
     return {key: at_scale(value, scale, f"{path}.{key}".lstrip(".")) for key, value in node.items()}
-
-
-def run(main: typing.Callable[..., None]) -> None:
-    """Calls a stage's main with the command line's arguments; expected errors become one message and exit 1."""
-    try:
-        main(*sys.argv[1:])
-    except (ValueError, OSError, FloatingPointError) as error:
-        sys.exit(f"error: {error}")
-    except TypeError:
-        if inspect.getfullargspec(main).varargs:
-            raise
-        names = [name for name in main.__annotations__ if name != "return"]
-        if len(sys.argv) - 1 == len(names):
-            raise
-        usage = " ".join(f"<{name}>" for name in names)
-        name = getattr(sys.modules["__main__"].__spec__, "name", main.__module__)
-        sys.exit(f"error: usage: python -m {name} {usage}".rstrip())
 
 
 def _line(problem: Any) -> str:

@@ -11,6 +11,8 @@ ZOOM = 2
 GAP = 2
 GREY = 128
 SHOWN_SIDE = 128
+EXACT_SIDE = 64
+QUALITY = 85  # of WebP, in 0..100
 
 
 def sheet(images: np.ndarray, columns: int, path: Path) -> None:
@@ -35,18 +37,21 @@ def _page(images: np.ndarray, columns: int) -> Image.Image:
 
 
 def data_uri(image: np.ndarray) -> str:
-    """One H x W x C image as a `data:` address of a PNG, no larger than SHOWN_SIDE; grey ones have one channel."""
+    """One H x W x C image as a `data:` address, no larger than SHOWN_SIDE; grey ones have one channel."""
     picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
     picture.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
     return _uri(picture)
 
 
 def file_uri(path: Path) -> str:
-    """A PNG file as a `data:` address."""
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+    """A picture file as a `data:` address."""
+    with Image.open(path) as picture:
+        return _uri(picture.convert("RGB"))
 
 
 def _uri(picture: Image.Image) -> str:
+    """Small pictures as they are, as PNG; large ones as WebP, which takes a fifth of the bytes."""
     stream = io.BytesIO()
-    picture.save(stream, "PNG")
-    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
+    kind = "PNG" if max(picture.size) <= EXACT_SIDE else "WebP"
+    picture.save(stream, kind, quality=QUALITY, method=6)
+    return f"data:image/{kind.lower()};base64," + base64.b64encode(stream.getvalue()).decode()

@@ -77,7 +77,7 @@ def named(settings: Params, key: str) -> Section:
         f"named_{key}", "R1, T7. Pictures named by a network",
         f"{network} says: {answers}. The books' ResNet50 named a dog Norwich terrier with .770, and the second training image of "
         "CIFAR-10 moving van with .9989. Each picture with its best classes, and all scores.",
-        sheet=pictures.file_uri(PLOTS / f"predict/{key}.png"),
+        sheet=pictures.file_uri(PLOTS / f"predict/{key}.webp"),
     )  # fmt: skip
 
 

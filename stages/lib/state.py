@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -10,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from stages.lib import lockfile
 from stages.lib.arrays import Split
 
 STATE = Path(".state")
+FINISHED = "finished"  # a file that holds the time of dvc.lock when its training ended
 
 
 def folder(key: str, *ingredients: Any, splits: Sequence[Split] = (), weights: Sequence[np.ndarray] = ()) -> Path:
@@ -33,15 +36,29 @@ def folder(key: str, *ingredients: Any, splits: Sequence[Split] = (), weights: S
     for stale in STATE.glob(f"{key}-*"):
         if stale != mine:
             shutil.rmtree(stale, ignore_errors=True)
+    sweep()
     return mine
 
 
-def forget(state: Path) -> None:
-    """Removes the state of a training whose results are written."""
-    shutil.rmtree(state, ignore_errors=True)
+def finish(state: Path) -> None:
+    """Removes the state of a training whose results are written.
+
+    Under DVC not before dvc.lock names these results (see `folder`): killed in between, DVC runs the stage once more.
+    """
+    if os.environ.get("DVC_STAGE") and state.is_dir():
+        (state / FINISHED).write_text(str(lockfile.written()))
+    else:
+        shutil.rmtree(state, ignore_errors=True)
 
 
-def forget_all(key: str) -> None:
-    """Removes every state of `key`, whatever its hash."""
+def finish_all(key: str) -> None:
+    """The same for every state of `key`, whatever its hash."""
     for state in STATE.glob(f"{key}-*"):
-        forget(state)
+        finish(state)
+
+
+def sweep() -> None:
+    """Removes the states of finished trainings whose results dvc.lock names: it has been written since."""
+    for mark in STATE.glob(f"*/{FINISHED}"):
+        if mark.read_text() != str(lockfile.written()):
+            shutil.rmtree(mark.parent, ignore_errors=True)

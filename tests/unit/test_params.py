@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages.lib import params
+from stages.lib import command, params
 from tests.conftest import ROOT
 
 
@@ -221,4 +221,4 @@ def test_an_expected_error_of_a_stage_is_one_line_and_no_traceback(monkeypatch):
 
     monkeypatch.setattr("sys.argv", ["stage"])
     with pytest.raises(SystemExit, match=r"^error: the loss is nan$"):
-        params.run(main)
+        command.run(main)

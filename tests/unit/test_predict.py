@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from stages import predict
-from stages.lib import arrays, compute, naming, nets, params, photographs
+from stages.lib import arrays, command, compute, naming, nets, params, photographs
 from stages.lib.engine import keras
 from stages.lib.params import Params
 
@@ -69,7 +69,7 @@ def run(folder, monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["predict", *map(str, arguments)])
         status: object = 0
         try:
-            params.run(predict.main)
+            command.run(predict.main)
         except SystemExit as stop:
             status = stop.code
         captured = capsys.readouterr()

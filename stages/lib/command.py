@@ -1,0 +1,53 @@
+"""A stage as a command: its mistakes become one message, and under DVC it never outlives the DVC that started it."""
+
+import errno
+import inspect
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from functools import cache
+
+from stages.lib import lockfile
+
+PARENT_SECONDS = 0.5  # how often a process looks whether its parent still lives
+
+
+def run(main: Callable[..., None]) -> None:
+    """Calls a stage's main with the command line's arguments; expected errors become one message and exit 1."""
+    if os.environ.get("DVC_STAGE"):
+        lockfile.keep()
+        end_with_parent()
+    try:
+        main(*sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.exit("\ninterrupted: the same command goes on from here")
+    except OSError as error:
+        cure = "\nThe disk is full: make space and run the same command again, it goes on from here."
+        sys.exit(f"error: {error}{cure if error.errno in (errno.ENOSPC, errno.EDQUOT) else ''}")
+    except (ValueError, FloatingPointError) as error:
+        sys.exit(f"error: {error}")
+    except TypeError:
+        if inspect.getfullargspec(main).varargs:
+            raise
+        names = [name for name in main.__annotations__ if name != "return"]
+        if len(sys.argv) - 1 == len(names):
+            raise
+        usage = " ".join(f"<{name}>" for name in names)
+        name = getattr(sys.modules["__main__"].__spec__, "name", main.__module__)
+        sys.exit(f"error: usage: python -m {name} {usage}".rstrip())
+
+
+@cache
+def end_with_parent() -> None:
+    """Ends this process soon after its parent, however that ended: DVC leaves its stage running when it is killed."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_SECONDS)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,55 @@
+"""Temporary copies of the project, with a git repository and a DVC cache of their own, in which to run it and to break it."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+OUTPUTS = re.compile(r"(photos/)?(metrics/|plots/|reports/|dvc\.lock)")
+
+Settings = dict[str, Any]
+
+
+def copy(folder: Path, change: Callable[[Settings], None], commit: str | None = None) -> None:
+    """Copies the project without its outputs into `folder`, with params.yaml as `change` leaves it, committed there.
+
+    commit: take the files of this commit instead of those in the working tree.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if commit:
+        archive = subprocess.run(["git", "archive", commit], cwd=ROOT, capture_output=True, check=True).stdout
+        subprocess.run(["tar", "-x"], cwd=folder, input=archive, check=True)
+    else:
+        for name in _output("git", "ls-files", "-z", "-co", "--exclude-standard", cwd=ROOT).split("\0"):
+            if name and (ROOT / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes((ROOT / name).read_bytes())
+    for path in folder.rglob("*"):
+        if path.is_file() and OUTPUTS.match(path.relative_to(folder).as_posix()):
+            path.unlink()
+    settings = YAML(typ="safe").load((folder / "params.yaml").read_text())
+    change(settings)
+    with (folder / "params.yaml").open("w") as stream:
+        YAML().dump(settings, stream)
+    for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "a copy"]):
+        _output("git", "-c", "user.name=relearn", "-c", "user.email=relearn@localhost", *command, cwd=folder)
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of this process with this Python and its DVC first on the PATH."""
+    return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"} | more
+
+
+def lock(folder: Path) -> dict[str, Any]:
+    """The stages of dvc.lock."""
+    return dict(YAML(typ="safe").load((folder / "dvc.lock").read_text())["stages"])
+
+
+def _output(*command: str, cwd: Path) -> str:
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=True).stdout

@@ -1,0 +1,99 @@
+"""Run stages on a disk with room for half of what they write, then make room and run them again.
+
+    python -m tools.fulldisk [stage ...]
+
+Each stage of the small pipeline of tools/torture.py fails with a message that says so, and ends with the same bytes
+once there is room. The disk is a file system in memory of that size; mounting it needs Linux with user namespaces.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tools import clones, torture
+from tools.torture import Broken
+
+ROOM = 2**30  # bytes, made after the failure
+PAGE = 4096
+SCRIPT = """
+set -e
+mount -t tmpfs -o size={small} tmpfs {disk}
+cp -a {folder}/. {disk}/
+cd {disk}
+if dvc repro --single-item {stage} > {log}.full 2>&1; then echo "did not fail"; exit 3; fi
+mount -o remount,size={large} {disk}
+python -m tools.recover
+dvc repro --single-item {stage} > {log}.again 2>&1
+cp dvc.lock {log}.lock
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Run each stage on a disk that is too small, then on a larger one.")
+    parser.add_argument("stages", nargs="*", help="of the small pipeline; all without")
+    parser.add_argument("--archives", type=Path, default=clones.ROOT / ".cache/downloads", help="a folder with the downloads")
+    wanted = parser.parse_args()
+    os.environ.pop("DATASETS_DIR", None)
+    if not can_mount():
+        sys.exit("error: no file system in memory can be mounted here: `unshare --map-root-user --mount` is refused")
+    with tempfile.TemporaryDirectory(prefix="fulldisk-") as temporary, torture.served(wanted.archives) as address:
+        whole = torture.prepared(Path(temporary) / "whole", address)
+        torture.run_to_end(whole)
+        stages = wanted.stages or list(clones.lock(whole))
+        for stage in stages:
+            print(f"{stage:28} {refused(whole, stage, Path(temporary))}", flush=True)
+    print(f"{len(stages)} stages: each failed with a clear message, and ended with the same bytes once there was room")
+
+
+def can_mount() -> bool:
+    """Whether this process may mount a file system in a namespace of its own."""
+    command = ["unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+    return bool(shutil.which("unshare")) and subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def refused(whole: Path, stage: str, temporary: Path) -> str:
+    """The message of `stage` on a disk that takes half of its outputs. Broken when it is none, or the bytes differ after."""
+    part, disk, log = temporary / "part", temporary / "disk", temporary / "log"
+    shutil.rmtree(part, ignore_errors=True)
+    disk.mkdir(exist_ok=True)
+    outs = [out["path"] for out in clones.lock(whole)[stage]["outs"]]
+    shutil.copytree(whole, part, symlinks=True, ignore=shutil.ignore_patterns("cache", ".cache", ".git"))
+    half = 0
+    for path in (part / out for out in outs):
+        half += used(path) // 2
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    subprocess.run(["git", "init", "-q"], cwd=part, check=True)
+    script = SCRIPT.format(
+        small=used(part) + half + 16 * PAGE, large=ROOM + used(part), disk=disk, folder=part, stage=stage, log=log
+    )
+    command = ["unshare", "--map-root-user", "--mount", "sh", "-c", script]
+    done = subprocess.run(command, env=clones.environment(), capture_output=True, text=True, check=False)
+    text = Path(f"{log}.full").read_text().replace("\r", "\n")
+    if done.returncode:
+        again = Path(f"{log}.again")
+        raise Broken(
+            f"{stage}: {done.stdout}{done.stderr}\n{text[-1500:]}\n{again.read_text()[-1500:] if again.exists() else ''}"
+        )
+    lines = [line for line in text.splitlines() if "No space left" in line or "disk is full" in line]
+    if not lines or "Traceback" in text:
+        raise Broken(f"{stage}: no clear message:\n{text[-3000:]}")
+    if Path(f"{log}.lock").read_bytes() != (whole / "dvc.lock").read_bytes():
+        raise Broken(f"{stage}: another dvc.lock after there was room")
+    return " ".join(lines[0].split())[:110]
+
+
+def used(path: Path) -> int:
+    """Bytes that a file or folder takes in whole pages, which is how a file system in memory counts."""
+    files = [file for file in path.rglob("*") if not file.is_symlink()] if path.is_dir() else [path]
+    return sum(-(-file.stat().st_size // PAGE) * PAGE if file.is_file() else PAGE for file in files)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Broken as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,276 @@
+"""Kill `dvc repro` at random moments, call it again, and see that the end is the same bytes as if nothing had happened.
+
+    python -m tools.torture --kills 50 --seed 14
+
+Runs a small pipeline with every kind of stage at scale smoke, its downloads from a slow server on this machine. Prints a
+table of the kills; ends with 1 and what is wrong when a promise is broken.
+"""
+
+import argparse
+import hashlib
+import http.server
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tools import clones
+from tools.clones import Settings
+
+KEPT = {
+    "relabel": ["cifar10_shuffled", "vehicles", "cat_dog_small", "mnist_in_order", "first_2000_embedded"],
+    "train": ["multiclass", "vehicles", "lenet", "head_rmsprop"],
+    "describe": [], "learning_curve": ["lenet"], "tsne": ["digits_3_5_8"], "classify": ["raw"], "finetune": ["freeze_both"],
+    "predict": [], "backbones": ["lite0"], "style_transfer": [],
+}  # fmt: skip
+EPOCHS = 4
+STAGES = 3  # a run is killed in one of its first three stages
+LONGEST = 9.0  # seconds in that stage before a kill at a random time: longer than most take
+WRITES = 12  # files written in that stage before a kill at a write
+CHUNK, PAUSE = 2**20, 0.02  # of the server: 50 MB/s
+WATCHED = ("data", "models", "metrics", "plots", "reports", ".state", ".cache", ".dvc/cache", ".dvc/tmp", "dvc.lock")
+EPOCH = re.compile(r"^(\S.*): epoch (\d+)/(\d+)  ", re.MULTILINE)
+STAGE = re.compile(r"^Running stage '([^']+)':", re.MULTILINE)
+
+
+@dataclass
+class Kill:
+    """When, in which stage and while what a run was killed, and whether dvc.lock had to be put back."""
+
+    seconds: float
+    stage: str
+    doing: str
+    recovered: bool = False
+
+
+class Broken(Exception):
+    """A promise that did not hold."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Kill the pipeline at random moments and compare what comes out.")
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=14, help="of the moments")
+    parser.add_argument("--archives", type=Path, default=clones.ROOT / ".cache/downloads", help="a folder with the downloads")
+    parser.add_argument("--table", type=Path, help="write the table there, too, as Markdown")
+    wanted = parser.parse_args()
+    os.environ.pop("DATASETS_DIR", None)  # the downloads are to be interrupted, too
+    chance = random.Random(wanted.seed)  # noqa: S311
+    with tempfile.TemporaryDirectory(prefix="torture-") as temporary, served(wanted.archives) as address:
+        undisturbed = prepared(Path(temporary) / "undisturbed", address)
+        started = time.monotonic()
+        run_to_end(undisturbed)
+        print(f"undisturbed: {len(clones.lock(undisturbed))} stages in {time.monotonic() - started:.0f} s", flush=True)
+        kills: list[Kill] = []
+        rounds = 0
+        while len(kills) < wanted.kills:
+            rounds += 1
+            folder = prepared(Path(temporary) / f"round{rounds}", address)
+            kills += kill_and_go_on(folder, [], wanted.kills - len(kills), chance)
+            compare(undisturbed, folder)
+            print(f"round {rounds}: {len(kills)} kills so far, all bytes as in the undisturbed run", flush=True)
+            subprocess.run(["rm", "-rf", str(folder)], check=True)
+    report = table(kills, rounds)
+    print(report)
+    if wanted.table:
+        wanted.table.write_text(report)
+
+
+def small(settings: Settings, address: str = "") -> None:
+    """Leaves one experiment of each kind, of a few epochs, with downloads from `address`."""
+    settings["scale"] = "smoke"
+    for dictionary, keys in KEPT.items():
+        settings[dictionary] = {key: settings[dictionary][key] for key in keys}
+    settings["embed"]["mnist"]["model"] = "multiclass"
+    settings["report"]["gallery"] = {"lenet": 4}
+    settings["relabel"]["mnist_in_order"]["train_images"]["smoke"] = 3000
+    settings["learning_curve"]["lenet"]["counts"]["smoke"] = [300, 100]
+    for dictionary in ("train", "tune", "finetune", "learning_curve"):
+        for block in settings[dictionary].values():
+            block["epochs"]["smoke"] = EPOCHS
+    if address:
+        places = [settings["imagenet_classes"]]
+        for block in [*settings["download"].values(), *settings["backbones"].values()]:
+            block["sources"] = [place for place in block["sources"] if not place.get("url")]
+            places += block["sources"]
+        for place in places:
+            place.pop("npm", None)
+            place.pop("pip", None)
+            place["url"] = address
+
+
+def prepared(folder: Path, address: str) -> Path:
+    """A copy of the project with the small pipeline, in which nothing has run."""
+    clones.copy(folder, partial(small, address=address))
+    return folder
+
+
+def start(folder: Path, targets: list[str], log: Path, **settings: str) -> "subprocess.Popen[bytes]":
+    """`dvc repro` with these environment variables, in a process group of its own, as a terminal gives it."""
+    with log.open("ab") as stream:
+        return subprocess.Popen(["dvc", "repro", *targets], cwd=folder, env=clones.environment(PYTHONUNBUFFERED="1", **settings),
+                                stdout=stream, stderr=subprocess.STDOUT, start_new_session=True)  # fmt: skip
+
+
+def run_to_end(folder: Path, targets: list[str] | None = None, **settings: str) -> None:
+    """A whole `dvc repro`. Broken when it fails."""
+    log = folder.parent / f"{folder.name}.log"
+    log.write_bytes(b"")
+    if start(folder, targets or [], log, **settings).wait():
+        raise Broken(f"dvc repro failed:\n{log.read_text(errors='replace')[-3000:]}")
+
+
+def kill_and_go_on(folder: Path, targets: list[str], most: int, chance: random.Random) -> list[Kill]:
+    """Runs `dvc repro targets`, killed at most `most` times and called again each time, until it ends well.
+
+    Broken when a run fails, or trains an epoch that an earlier run had finished.
+    """
+    kills: list[Kill] = []
+    finished: set[tuple[str, str]] = set()
+    log = folder.parent / f"{folder.name}.log"
+    while True:
+        log.write_bytes(b"")
+        process = start(folder, targets, log)
+        kill = until_killed(process, folder, log, chance) if len(kills) < most else None
+        code = process.wait()
+        output = text(log)
+        epochs = {(label, epoch) for label, epoch, _ in EPOCH.findall(output)}
+        if again := epochs & finished:
+            raise Broken(f"trained again, though it had been finished: {sorted(again)}")
+        finished |= epochs
+        if kill is None:
+            if code:
+                raise Broken(f"dvc repro failed after {len(kills)} kills, the last {kills[-1:]}:\n{output[-3000:]}")
+            return kills
+        kills.append(kill)
+        recover = subprocess.run([sys.executable, "-m", "tools.recover"], cwd=folder, capture_output=True, text=True, check=True)
+        kill.recovered = bool(recover.stderr)
+        print(f"  {len(kills):3}  {kill.seconds:5.1f} s  {kill.stage:28} {kill.doing}", flush=True)
+
+
+def until_killed(process: "subprocess.Popen[bytes]", folder: Path, log: Path, chance: random.Random) -> Kill | None:
+    """Kills the process group in one of the next stages, at a random time or at a random write; None if it ended first."""
+    stages, by_write = chance.randint(1, STAGES), chance.random() < 0.5
+    limit, writes = chance.uniform(0, LONGEST), chance.randint(1, WRITES)
+    started = entered = time.monotonic()
+    seen: dict[str, tuple[int, int]] = {}
+    written: list[str] = []
+    waiting = True
+    while process.poll() is None:
+        if waiting:
+            time.sleep(0.02)
+            waiting = len(STAGE.findall(text(log))) < stages
+            seen, entered = snapshot(folder) if by_write else {}, time.monotonic()
+            continue
+        time.sleep(0.004 if by_write else 0.02)
+        if by_write:
+            now = snapshot(folder)
+            written += sorted(path for path in now if seen.get(path) != now[path] and path not in written)
+            seen = now
+        if (by_write and len(written) >= writes) or (not by_write and time.monotonic() - entered >= limit):
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            lines = text(log).splitlines() or [""]
+            doing = f"writing {written[-1]}" if by_write else " ".join(lines[-1].split())
+            return Kill(
+                time.monotonic() - started, (STAGE.findall(text(log)) or [""])[-1], re.sub(r"[0-9a-f]{16,}", "...", doing)[:70]
+            )
+    return None
+
+
+def text(log: Path) -> str:
+    """What a run has written so far, each state of a progress bar as a line."""
+    return log.read_text(errors="replace").replace("\r", "\n")
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
+    """Length and time of every file that a run writes."""
+    found: dict[str, tuple[int, int]] = {}
+    todo = [folder / name for name in WATCHED]
+    while todo:
+        path = todo.pop()
+        try:
+            if path.is_dir():
+                todo += [Path(entry.path) for entry in os.scandir(path)]
+            else:
+                about = path.stat()
+                found[path.relative_to(folder).as_posix()] = (about.st_size, about.st_mtime_ns)
+        except FileNotFoundError:
+            continue
+    return found
+
+
+def compare(undisturbed: Path, folder: Path) -> None:
+    """Broken unless both have the same dvc.lock and results in git, and the cache holds what its names say."""
+    if (undisturbed / "dvc.lock").read_bytes() != (folder / "dvc.lock").read_bytes():
+        first, second = clones.lock(undisturbed), clones.lock(folder)
+        differing = sorted(name for name in first.keys() | second.keys() if first.get(name) != second.get(name))
+        raise Broken(f"dvc.lock differs at {', '.join(differing) or 'the order of its stages'}")
+    for path in sorted(undisturbed.glob("metrics/**/*.*")) + sorted(undisturbed.glob("plots/**/*.*")):
+        twin = folder / path.relative_to(undisturbed)
+        if not twin.is_file() or twin.read_bytes() != path.read_bytes():
+            raise Broken(f"{twin.relative_to(folder)} differs")
+    for path in folder.glob(".dvc/cache/files/md5/??/*"):
+        name = path.parent.name + path.name.removesuffix(".dir")
+        if hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() != name:
+            raise Broken(f"{path.relative_to(folder)}: does not hold what its name says")
+    status = subprocess.run(["dvc", "status", "-q"], cwd=folder, env=clones.environment(), check=False)
+    if status.returncode:
+        raise Broken("dvc status: something is not up to date")
+
+
+@contextmanager
+def served(archives: Path) -> Iterator[str]:
+    """The address of a server on this machine that serves `archives` slowly."""
+
+    class Slow(http.server.SimpleHTTPRequestHandler):
+        def copyfile(self, source: Any, outputfile: Any) -> None:
+            while block := source.read(CHUNK):
+                outputfile.write(block)
+                time.sleep(PAUSE)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    class Quiet(http.server.ThreadingHTTPServer):
+        def handle_error(self, *_: Any) -> None:  # who is killed hangs up
+            pass
+
+    server = Quiet(("127.0.0.1", 0), partial(Slow, directory=str(archives)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+
+
+def table(kills: list[Kill], rounds: int) -> str:
+    """The kills as Markdown."""
+    recovered = sum(kill.recovered for kill in kills)
+    lines = [
+        f"{len(kills)} kills in {rounds} runs from scratch; every run ended with the bytes of an undisturbed one, and no epoch "
+        f"was trained twice. dvc.lock was cut off and put back {recovered} times.",
+        "", "| kill | second | stage | while | dvc.lock |", "|---|---|---|---|---|",
+    ]  # fmt: skip
+    for number, kill in enumerate(kills, 1):
+        doing = kill.doing.replace("|", "\\|")
+        lines.append(f"| {number} | {kill.seconds:.1f} | {kill.stage} | {doing} | {'cut off' if kill.recovered else ''} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Broken as error:
+        sys.exit(f"error: {error}")
