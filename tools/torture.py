@@ -131,7 +131,7 @@ def run_to_end(folder: Path, targets: list[str] | None = None, **settings: str) 
         raise Broken(f"dvc repro failed:\n{log.read_text(errors='replace')[-3000:]}")
 
 
-def kill_and_go_on(folder: Path, targets: list[str], most: int, chance: random.Random) -> list[Kill]:
+def kill_and_go_on(folder: Path, targets: list[str], most: int, chance: random.Random, **settings: str) -> list[Kill]:
     """Runs `dvc repro targets`, killed at most `most` times and called again each time, until it ends well.
 
     Broken when a run fails, or trains an epoch that an earlier run had finished.
@@ -141,7 +141,7 @@ def kill_and_go_on(folder: Path, targets: list[str], most: int, chance: random.R
     log = folder.parent / f"{folder.name}.log"
     while True:
         log.write_bytes(b"")
-        process = start(folder, targets, log)
+        process = start(folder, targets, log, **settings)
         kill = until_killed(process, folder, log, chance) if len(kills) < most else None
         code = process.wait()
         output = text(log)

@@ -79,16 +79,17 @@ def parallel(table: pd.DataFrame, result: str) -> str:
     values = table[result]
     span = max(values.max() - values.min(), 1e-9)
     places = {name: {value: place for place, value in enumerate(sorted(table[name].unique()))} for name in names}
-    for number, row in enumerate(table.itertuples()):
-        share = (getattr(row, result) - values.min()) / span
-        heights = [places[name][getattr(row, name)] / max(len(places[name]) - 1, 1) for name in names]
+    for number, row in enumerate(table.to_dict("records")):
+        share = (row[result] - values.min()) / span
+        heights = [places[name][row[name]] / max(len(places[name]) - 1, 1) for name in names]
         best = number == values.argmax()
         axes.plot(range(len(names) + 1), [*heights, share], color=ORANGE if best else BLUE, lw=2.4 if best else 1,
                   alpha=1 if best else 0.25 + 0.6 * share, zorder=3 if best else 2)  # fmt: skip
     for place, name in enumerate(names):
         axes.axvline(place, color=INK, lw=0.6)
         for value, height in places[name].items():
-            axes.text(place + 0.04, height / max(len(places[name]) - 1, 1), f"{value:g}", va="bottom", fontsize=8)
+            shown = value if isinstance(value, str) else f"{value:g}"
+            axes.text(place + 0.04, height / max(len(places[name]) - 1, 1), shown, va="bottom", fontsize=8)
     axes.axvline(len(names), color=INK, lw=0.6)
     for height, value in ((0, values.min()), (1, values.max())):
         axes.text(len(names) + 0.04, height, f"{value:.3f}", va="center", fontsize=8)

@@ -63,6 +63,12 @@ def test_a_second_run_of_the_photographs_does_nothing_and_the_first_pipeline_kno
     assert own.run("dvc", "metrics", "diff", inside="photos").stdout.strip() == ""
 
 
+def test_photographs_read_and_trained_again_give_the_same_bytes(own):
+    before = (own.folder / "photos/dvc.lock").read_bytes()
+    assert ran(own.run("dvc", "repro", "-f", "-s", "gather@my_photos", "tuned@my_photos", inside="photos").stdout)
+    assert (own.folder / "photos/dvc.lock").read_bytes() == before
+
+
 def test_logs_for_tensorboard_are_written_and_are_no_output(own):
     assert list((own.folder / "photos/logs/my_photos_head").glob("events.out.tfevents.*"))
     assert own.run("git", "status", "--porcelain").stdout == ""

@@ -2,12 +2,15 @@
 
 import json
 import os
+import random
 import re
 import shutil
 
 import pandas as pd
 import pytest
 import yaml
+
+from tools import clones, torture
 
 
 def ran(output: str) -> list[str]:
@@ -131,14 +134,26 @@ def test_the_data_are_those_that_the_book_looks_at(smoke):
     assert [found[name] for name in classes] == [196, 198, 195, 199, 198, 185, 216, 193, 217, 203]
 
 
-CHAIN = ("finetune@freeze_both", "tsne@digits_3_5_8", "evaluate@cifar_deeper_augmented", "tune@head_grid", "predict@photographs")
+CHAIN = [
+    "finetune@freeze_both", "tsne@digits_3_5_8", "evaluate@cifar_deeper_augmented", "tune@head_grid", "predict@photographs",
+    "one_vs_rest", "learning_curve@lenet", "classify@raw", "describe@first_2000", "style_transfer@pagoda",
+]  # fmt: skip
 
 
-def test_two_clones_get_the_same_bytes(smoke, another):
-    another.run("dvc", "repro", *CHAIN)
-    first, second = (yaml.safe_load((clone.folder / "dvc.lock").read_text())["stages"] for clone in (smoke, another))
-    assert {"train@vehicles", "train@multiclass", "augment@cifar10_augmented", "embed@mnist", "fetch@lite0"} <= set(second)
+def test_a_clone_that_is_killed_five_times_ends_with_the_same_bytes_as_an_undisturbed_one(smoke, another, datasets):
+    chance = random.Random(14)  # noqa: S311
+    kills = torture.kill_and_go_on(another.folder, CHAIN, 5, chance, DATASETS_DIR=str(datasets))
+    assert len(kills) == 5
+    first, second = (clones.lock(clone.folder) for clone in (smoke, another))
+    kinds = {name.partition("@")[0] for name in yaml.safe_load((smoke.folder / "dvc.yaml").read_text())["stages"]}
+    assert {name.partition("@")[0] for name in second} == kinds - {"collect", "report"}
     assert {name: first[name] for name in second} == second
+
+
+def test_the_table_and_the_results_come_out_again(smoke):
+    before = (smoke.folder / "dvc.lock").read_bytes()
+    smoke.run("dvc", "repro", "-f", "-s", "collect", "report")
+    assert (smoke.folder / "dvc.lock").read_bytes() == before
 
 
 def test_a_place_that_cannot_be_written_is_a_clear_error(smoke, tmp_path):
