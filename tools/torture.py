@@ -12,6 +12,7 @@ import http.server
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -65,10 +66,13 @@ def main() -> None:
     parser.add_argument("--archives", type=Path, default=clones.ROOT / ".cache/downloads", help="a folder with the downloads")
     parser.add_argument("--table", type=Path, help="write the table there, too, as Markdown")
     wanted = parser.parse_args()
+    if not wanted.archives.is_dir():
+        sys.exit(f"error: {wanted.archives}: is no folder; `make repro` fills it")
     os.environ.pop("DATASETS_DIR", None)  # the downloads are to be interrupted, too
     chance = random.Random(wanted.seed)  # noqa: S311
     with tempfile.TemporaryDirectory(prefix="torture-") as temporary, served(wanted.archives) as address:
-        undisturbed = prepared(Path(temporary) / "undisturbed", address)
+        fresh = prepared(Path(temporary) / "fresh", address)
+        undisturbed = again(fresh, "undisturbed")
         started = time.monotonic()
         run_to_end(undisturbed)
         print(f"undisturbed: {len(clones.lock(undisturbed))} stages in {time.monotonic() - started:.0f} s", flush=True)
@@ -76,11 +80,11 @@ def main() -> None:
         rounds = 0
         while len(kills) < wanted.kills:
             rounds += 1
-            folder = prepared(Path(temporary) / f"round{rounds}", address)
+            folder = again(fresh, f"round{rounds}")
             kills += kill_and_go_on(folder, [], wanted.kills - len(kills), chance)
             compare(undisturbed, folder)
             print(f"round {rounds}: {len(kills)} kills so far, all bytes as in the undisturbed run", flush=True)
-            subprocess.run(["rm", "-rf", str(folder)], check=True)
+            shutil.rmtree(folder)
     report = table(kills, rounds)
     print(report)
     if wanted.table:
@@ -114,6 +118,11 @@ def prepared(folder: Path, address: str) -> Path:
     """A copy of the project with the small pipeline, in which nothing has run."""
     clones.copy(folder, partial(small, address=address))
     return folder
+
+
+def again(folder: Path, name: str) -> Path:
+    """A copy of `folder` beside it."""
+    return Path(shutil.copytree(folder, folder.with_name(name), symlinks=True))
 
 
 def start(folder: Path, targets: list[str], log: Path, **settings: str) -> "subprocess.Popen[bytes]":

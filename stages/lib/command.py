@@ -10,9 +10,12 @@ import time
 from collections.abc import Callable
 from functools import cache
 
+import psutil
+
 from stages.lib import lockfile
 
 PARENT_SECONDS = 0.5  # how often a process looks whether its parent still lives
+SHELLS = ("sh", "dash", "bash", "zsh", "fish")  # DVC starts a stage through one
 
 
 def run(main: Callable[..., None]) -> None:
@@ -42,11 +45,12 @@ def run(main: Callable[..., None]) -> None:
 
 @cache
 def end_with_parent() -> None:
-    """Ends this process soon after its parent, however that ended: DVC leaves its stage running when it is killed."""
-    parent = os.getppid()
+    """Ends this process soon after the one that started it, however that ended: DVC leaves its stage running when killed."""
+    above = psutil.Process().parents()
+    count = next((place for place, process in enumerate(above, 1) if process.name() not in SHELLS), 0)
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while all(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in above[:count]):
             time.sleep(PARENT_SECONDS)
         os.kill(os.getpid(), signal.SIGTERM)
 
