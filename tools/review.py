@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     drawings = {each.folder: [pairs.draw(plot) for plot in each.plots] for each in found}
     facts = {"base": asked.base, "behind": behind, "pipelines": found, "drawings": drawings, "page": asked.html.name}
-    asked.html.write_text(wording.render("review.html.j2", facts))
+    asked.html.write_text(wording.render("review.html.j2", facts) + "\n")
     print(wording.render("review.md.j2", facts))
     return int(asked.check and any(each.stale for each in found))
 

@@ -317,6 +317,17 @@ def test_values_of_a_branch_stay_text(project, run):
     assert "<script>alert" not in Path("review.html").read_text()
 
 
+def test_what_cannot_be_read_is_said(project, run):
+    edit("metrics/summary/single.json", "{")
+    edit("plots/history/single.csv", "")
+    markdown = run("branch")[1]
+    assert re.search(r"> Could not be read: .*metrics/summary/single\.json", markdown)
+    assert "Changed, and not of a kind that is drawn: `plots/history/single.csv`." in markdown
+    assert "EmptyDataError" in Path("review.html").read_text()
+    edit("params.yaml", "train: [")
+    assert run("branch") == (2, "")
+
+
 def test_a_base_that_went_on_is_said(project, run):
     git("checkout", "-q", "-b", "ahead")
     edit("README.md", "new")

@@ -5,7 +5,7 @@ import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePath, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from dvc.dependency import ParamsDependency
@@ -111,9 +111,18 @@ def snapshot(repo: Repo, top: str) -> Snapshot:
     for stage in repo.index.stages:
         deps[name(stage)] = {path(dep): dep.hash_info.value or "" for dep in files_of(stage)}
         outs |= {path(out): out.hash_info.value or "" for out in stage.outs}
-    found = repo.dvcfs.find("metrics") if repo.dvcfs.exists("metrics") else []
-    records = {PurePosixPath(file): json.loads(repo.dvcfs.read_text(file)) for file in found if file.endswith(".json")}
+    files = repo.dvcfs.find("metrics") if repo.dvcfs.exists("metrics") else []
+    records = {PurePosixPath(file): flat_json(repo.dvcfs.read_bytes(file)) for file in files if file.endswith(".json")}
     return Snapshot(deps, outs, records)
+
+
+def flat_json(data: bytes) -> dict[str, Any]:
+    """The object in a metrics file; an empty one for what is none: DVC itself complains about its table's files."""
+    try:
+        record = json.loads(data)
+    except ValueError:
+        record = None
+    return record if isinstance(record, dict) else {}
 
 
 def files_of(stage: Any) -> list[Any]:
@@ -207,7 +216,8 @@ def pipelines() -> list[str]:
     """Folders of the DVC projects that Git knows here, `.` first."""
     listed = set(git("ls-files", "-z", "--", "dvc.yaml", "*/dvc.yaml", ".dvc/config", "*/.dvc/config").split("\0"))
     folders = {str(PurePosixPath(file).parent) for file in listed if file.endswith("dvc.yaml")}
-    return sorted(folder for folder in folders if str(PurePosixPath(folder) / ".dvc/config") in listed)
+    configured = {folder for folder in folders if str(PurePosixPath(folder) / ".dvc/config") in listed}
+    return sorted(folder for folder in configured if Path(folder, "dvc.yaml").is_file())
 
 
 def changed_files(base: str) -> set[str]:

@@ -27,7 +27,7 @@ def render(template: str, facts: Mapping[str, Any]) -> str:
     environment.globals |= {
         "headline": headline, "change": change, "judgement": judgement, "value": value, "plot_lists": plot_lists,
     }  # fmt: skip
-    return environment.get_template(template).render(facts)
+    return re.sub(r"\n{3,}", "\n\n", environment.get_template(template).render(facts)).strip()
 
 
 def headline(pipelines: Sequence[Changes], base: str) -> str:
@@ -91,18 +91,18 @@ def number(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else text(value)
 
 
-def text(value: Any) -> str:
+def text(value: Any, longest: int = LONGEST) -> str:
     """A value of params.yaml as JSON would write it, cut where it gets long."""
     shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     shown = " ".join(shown.split())
-    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"
+    return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 
-def code(value: Any) -> str:
+def code(value: Any, longest: int = LONGEST) -> str:
     """A value as Markdown that stays text in a table's cell, whatever is in it; nothing for None."""
     if value is None:
         return ""
-    shown = text(value)
+    shown = text(value, longest)
     if not shown.strip() or not re.search(r"[`|\\<>&]", shown):
         return f"`{shown}`" if shown.strip() else "(empty)"
     return f"<code>{PLAIN.sub(lambda found: f'&#{ord(found[0])};', shown)}</code>"
