@@ -12,7 +12,7 @@ SCALE = $(shell sed -n 's/^scale: *\([a-z]*\).*/\1/p' params.yaml)
 .DEFAULT_GOAL := help
 PHOTO_SCALE = $(shell sed -n 's/^scale: *\([a-z]*\).*/\1/p' photos/params.yaml)
 
-.PHONY: help repro photos test verify torture check lint format browser clean
+.PHONY: help repro photos test verify torture review check lint format browser clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -33,6 +33,11 @@ photos: $(VENV)/.installed ## the same for photographs (photos/params.yaml), wit
 
 check: $(VENV)/.installed ## check params.yaml and printed.yaml, and say what is in them
 	@python -m stages.check
+
+# The name goes through the environment: a branch may be called anything.
+review: export BASE ?= main
+review: $(VENV)/.installed ## what this branch changes against BASE=main: Markdown here, plots side by side in review.html
+	@python -m tools.review -- "$$BASE"
 
 test: $(VENV)/.installed-test browser lint ## set up and run every test
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
