@@ -159,8 +159,11 @@ def save(model: keras.Model, path: Path) -> None:
 
 
 def load(path: Path) -> keras.Model:
-    """A saved network, for inference. Refuses files that carry code (safe_mode)."""
-    return keras.models.load_model(path, compile=False, safe_mode=True)
+    """A saved network, for inference. ValueError for a file that carries code (safe_mode), is damaged or no network."""
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # zipfile, json, h5py and Keras raise anything
+        raise ValueError(f"{path}: cannot be loaded: {' '.join(str(error).split())[:300]}") from error
 
 
 def summary(model: keras.Model) -> str:
