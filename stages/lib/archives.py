@@ -72,7 +72,11 @@ def mnist_pickle(files: list[Path]) -> Arrays:
         raw = io.BytesIO(containers.bounded(gzip.GzipFile(fileobj=packed), name, MEMBER_LIMIT))
     try:
         pickles.check(raw, len(raw.getbuffer()), pickles.PLAIN | pickles.BYTES)
-        parts = [(images.values, labels.values) for images, labels in _ArraysOnly(raw, encoding="latin1").load()]
+        parts = [
+            [array.values for array in part if isinstance(array, _Array)] for part in _ArraysOnly(raw, encoding="latin1").load()
+        ]
+        if [len(part) for part in parts] != [2, 2, 2]:
+            raise ValueError("is something else than three pairs of arrays")
     except Exception as error:  # a damaged pickle makes the unpickler raise anything
         raise ValueError(f"{name}: {error or type(error).__name__}") from error
     images = [np.round(pixels * 256).astype(np.uint8).reshape(-1, 28, 28, 1) for pixels, _ in parts]

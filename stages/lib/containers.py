@@ -18,7 +18,8 @@ from typing import IO, Any, Literal, cast
 
 FILE_LIMIT = 128 * 2**20  # bytes of one file
 TOTAL_LIMIT = 64 * 2**30  # bytes of all files, unpacked
-SMALL, EXPANSION = 2**30, 100  # an archive of more bytes than SMALL unpacks to no more than so many times its own size
+SMALL, SMALL_ZIP = 2**30, 2**26  # bytes of an album, of another library's archive: what unpacks to more than that
+EXPANSION = 100  # may do so to at most so many times its own size
 COUNT_LIMIT = 1_000_000  # files
 HEADER_LIMIT = 2**20  # bytes before a member of a tar archive, long names and other extensions included
 NAMES_LIMIT = 2**30  # letters of all paths and of the folders above them
@@ -92,6 +93,17 @@ def tar_members(stream: IO[bytes], name: str) -> Iterator[tuple[tarfile.TarInfo,
     unpacked.seek(archive.offset)
     if unpacked.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:  # tarfile takes a cut between members for the end
         raise tarfile.ReadError("it ends too early")
+
+
+def check_zip(path: Path) -> None:
+    """Raises ValueError when a zip archive that another library will read unpacks to too much, or is packed in a rare way."""
+    most = max(SMALL_ZIP, EXPANSION * path.stat().st_size)
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            zip_member(archive, info).close()
+        unpacked = sum(info.file_size for info in archive.infolist())
+    if unpacked > most:
+        raise ValueError(f"unpacks to {unpacked:,} bytes, more than {most:,}")
 
 
 def zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:

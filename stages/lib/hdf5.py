@@ -15,21 +15,19 @@ def check(file: h5py.File) -> None:
     """
     total = 0
 
-    def look(name: str, item: Any) -> None:
+    def fault(name: str, item: Any) -> str | None:
         nonlocal total
         if not isinstance(item, h5py.Dataset):
-            return
+            return None
         if item.is_virtual or item.external:
-            raise ValueError(f"{name} lies in another file")
+            return f"{name} lies in another file"
         if item.dtype.kind not in "biuf":
-            raise ValueError(f"{name} is an array of {item.dtype}: only numbers are admitted")
+            return f"{name} is an array of {item.dtype}: only numbers are admitted"
         total += max(item.nbytes, item.dtype.itemsize * math.prod(item.chunks or ()))
-        if total > LIMIT:
-            raise ValueError(f"its arrays are more than {LIMIT:,} bytes, {name} alone {item.nbytes:,}")
+        return f"its arrays are more than {LIMIT:,} bytes, {name} alone {item.nbytes:,}" if total > LIMIT else None
 
-    def follow(name: str, link: Any) -> None:
-        if not isinstance(link, h5py.HardLink):
-            raise ValueError(f"{name} is a link to another place")
+    def link(name: str, kind: Any) -> str | None:
+        return None if isinstance(kind, h5py.HardLink) else f"{name} is a link to another place"
 
-    file.visititems_links(follow)
-    file.visititems(look)
+    if told := file.visititems_links(link) or file.visititems(fault):  # these stop at the first word
+        raise ValueError(told)
