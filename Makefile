@@ -12,7 +12,13 @@ SCALE = $(shell sed -n 's/^scale: *\([a-z]*\).*/\1/p' params.yaml)
 .DEFAULT_GOAL := help
 PHOTO_SCALE = $(shell sed -n 's/^scale: *\([a-z]*\).*/\1/p' photos/params.yaml)
 
-.PHONY: help repro photos test verify torture review check lint format browser clean
+INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
+# What comes as source is built with the setuptools of requirements-build.txt; pip alone would fetch one unchecked.
+BUILT := --no-build-isolation
+TOOLS = $(PYTHON) -m venv "$$tools" && "$$tools/bin/python" $(INSTALL) -r requirements-tools.txt
+LOCK := --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
+
+.PHONY: help repro photos test verify torture review check lint format browser lock audit clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -64,15 +70,26 @@ browser: # a headless Chromium opens the report in a test; installed where that 
 	  apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
 	else echo "No Chromium on the PATH: the test that opens the report is skipped."; fi
 
+lock: ## write requirements*.txt from requirements*.in; versions stay as they are, newer ones by `make lock LOCKED=--upgrade`
+	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && $(TOOLS) && \
+	for name in requirements $(filter-out requirements,$(basename $(wildcard requirements*.in))); do \
+	  echo "$$name.txt" && "$$tools/bin/uv" pip compile $(LOCK) $(LOCKED) "$$name.in" -o "$$name.txt" || exit; \
+	done
+
+audit: ## look every pinned version up in the package index's list of known vulnerabilities
+	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && $(TOOLS) && \
+	"$$tools/bin/pip-audit" --strict --disable-pip --require-hashes --progress-spinner off $(addprefix -r ,$(wildcard requirements*.txt))
+
 clean: ## remove the virtual environment and half-done trainings; outputs stay in DVC's cache
 	rm -rf $(VENV) .state photos/.state logs photos/logs .mypy_cache .ruff_cache .pytest_cache
 
-$(VENV)/.installed: requirements.txt constraints.txt
+$(VENV)/.installed: requirements.txt requirements-build.txt
 	@$(PYTHON) -c "import sys; sys.exit(0 if sys.version_info >= (3, 11) else 'Python 3.11 or later is needed: make PYTHON=...')"
 	$(PYTHON) -m venv $(VENV)
-	python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	python $(INSTALL) -r requirements-build.txt
+	python $(INSTALL) $(BUILT) -r requirements.txt
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed requirements-test.txt
-	python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
+	python $(INSTALL) $(BUILT) -r requirements-test.txt
 	@touch $@

@@ -14,7 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tools import clones, torture
+from tools import torture
+from tools.lib import clones
 from tools.torture import Broken
 
 ROOM = 2**30  # bytes, made after the failure
