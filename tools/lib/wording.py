@@ -103,8 +103,10 @@ def code(value: Any, longest: int = LONGEST) -> str:
     if value is None:
         return ""
     shown = text(value, longest)
-    if not shown.strip() or not re.search(r"[`|\\<>&]", shown):
-        return f"`{shown}`" if shown.strip() else "(empty)"
+    if not shown.strip():
+        return "(empty)"
+    if not re.search(r"[`|]", shown):  # the two that end a code span or a cell
+        return f"`{shown}`"
     return f"<code>{PLAIN.sub(lambda found: f'&#{ord(found[0])};', shown)}</code>"
 
 
