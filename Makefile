@@ -68,6 +68,6 @@ $(VENV)/.installed: requirements.txt constraints.txt
 	python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(VENV)/.installed-test: $(VENV)/.installed requirements-test.txt
+$(VENV)/.installed-test: $(VENV)/.installed requirements-test.txt requirements-cluster.txt
 	python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
 	@touch $@
