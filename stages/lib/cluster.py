@@ -5,6 +5,7 @@ of one job. Dask's workers do not import the project, whose code may change whil
 own for the jobs of a fan-out, as joblib does on one machine, and passes on what it answers as bytes.
 """
 
+import logging
 import multiprocessing
 import os
 import pickle
@@ -56,6 +57,8 @@ def fan_out(spec: Compute, function: Callable[..., Any], jobs: list[tuple[Any, .
             by_value = lambda message: _on_worker(message, run)  # noqa: E731, a function with a name would go by reference
             futures = client.map(by_value, messages, key=list(places), pure=False, retries=0)
             for future, answer in distributed.as_completed(futures, loop=client.loop, with_results=True):
+                if not isinstance(answer, bytes):  # as_completed hands this one over in place of a result
+                    raise answer
                 host, there, failed, result = pickle.loads(answer)  # noqa: S301, of a process of our own
                 for name, value in there.items():
                     if (name, value) not in met:
@@ -76,6 +79,7 @@ def fan_out(spec: Compute, function: Callable[..., Any], jobs: list[tuple[Any, .
 def _client(scheduler: str) -> Any:
     from distributed import Client
 
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it tells at length is raised as well
     try:
         return Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
     except OSError as error:

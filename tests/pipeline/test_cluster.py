@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -186,3 +187,15 @@ def test_a_scheduler_that_is_not_there_is_told(spec, monkeypatch):
     monkeypatch.setattr("stages.lib.cluster.CONNECT_SECONDS", 1)
     with pytest.raises(OSError, match=r"nothing answers at tcp://127\.0\.0\.1:9: is `dask scheduler` running"):
         compute.fan_out(spec.model_copy(update={"scheduler": "tcp://127.0.0.1:9"}), divmod, [(7, 2)], "jobs")
+
+
+def test_a_scheduler_that_dies_is_told(spec, tmp_path):
+    with clusters.started(tmp_path / "another", workers=1) as another:
+
+        def end():
+            wait_for(lambda: jobs_in(tmp_path, another))
+            another.scheduler.kill()
+
+        threading.Thread(target=end).start()
+        with pytest.raises(OSError, match="was lost; the same command goes on"):
+            compute.fan_out(spec.model_copy(update={"scheduler": another.address}), time.sleep, [(PATIENCE,)], "jobs")
