@@ -6,7 +6,10 @@ Reads  params embed.<key>; models/<model>.keras, data/<images>
 Writes data/embeddings/<key>/{train,test}_{features,labels}.npy, classes.json
 """
 
-from collections.abc import Iterator
+import os
+import platform
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,24 +19,53 @@ from stages.lib.engine import keras, tf
 from stages.lib.progress import Progress
 
 BLOCK = 100
+SHARD = 20 * BLOCK  # images of a job on a cluster; whole blocks, so that every block has the images it has without one
+SHARDS = Path(".state/embed")
 
 
 def main(key: str) -> None:
     settings = params.load()
     spec = settings.experiment("embed", key)
     with timings.stage(f"embed@{key}", settings.scale):
-        compute.configure(settings.compute)
+        threads = int(compute.configure(settings.compute)["threads"])
         lower = network(spec)
         folder = arrays.DATA / "embeddings" / key
-        dtype = "float16" if spec.model.startswith("backbones/") and not spec.pooled else "float32"  # halves 100,352 an image
         for split, limit in (("train", spec.train_images), ("test", spec.test_images)):
             images, labels = arrays.open_dataset(spec.images, split)
             shape = (len(images[:limit]), *lower.output_shape[1:])
-            blocks = features(lower, images[:limit], spec, f"embed@{key} {split}")
-            arrays.write_blocks(folder / f"{split}_features.npy", shape, blocks, dtype)
+            blocks: Iterable[np.ndarray]
+            if settings.compute.backend == "dask":
+                shards = [(split, start, min(start + SHARD, shape[0])) for start in range(0, shape[0], SHARD)]
+                job = partial(embed_shard, settings, key, threads)
+                paths = compute.fan_out(settings.compute, job, shards, f"embed@{key} {split}")
+                blocks = (arrays.read(path) for path in paths)
+            else:
+                paths, blocks = [], features(lower, images[:limit], spec, f"embed@{key} {split}")
+            arrays.write_blocks(folder / f"{split}_features.npy", shape, blocks, dtype(spec))
             arrays.write(folder, **{f"{split}_labels": labels[:limit]})
+            for path in paths:
+                path.unlink()
         arrays.write_classes(folder, arrays.read_classes(arrays.DATA / spec.images))
     print(f"{folder}: {np.prod(shape[1:])} numbers an image, from {spec.model}.{lower.layers[-1].name}")
+
+
+def embed_shard(settings: params.Params, key: str, threads: int, split: str, start: int, stop: int) -> Path:
+    """Features of the images from `start` to `stop`, in a file of their own that is there as a whole or not at all."""
+    spec = settings.experiment("embed", key)
+    compute.configure(settings.compute, threads)
+    lower = network(spec)
+    images = arrays.open_dataset(spec.images, split)[0][start:stop]
+    whole = SHARDS / f"{key}-{split}-{start}.npy"
+    partly = whole.with_suffix(f".{platform.node()}-{os.getpid()}.partial")
+    blocks = features(lower, images, spec, f"embed@{key} {split} from {start}")
+    arrays.write_blocks(partly, (len(images), *lower.output_shape[1:]), blocks, dtype(spec))
+    os.replace(partly, whole)
+    return whole
+
+
+def dtype(spec: params.Embed) -> str:
+    """float32, but float16 for maps of features: it halves 100,352 numbers an image."""
+    return "float16" if spec.model.startswith("backbones/") and not spec.pooled else "float32"
 
 
 def network(spec: params.Embed) -> keras.Model:

@@ -6,6 +6,7 @@ Reads  params finetune.<key>, nets.<net>; models/<base>.keras, data/<images>, da
 Writes metrics/finetune/<key>.json, plots/finetune/<key>.csv (each repeat)
 """
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,8 @@ def main(key: str) -> None:
     settings = params.load()
     spec = settings.experiment("finetune", key)
     with timings.stage(f"finetune@{key}", settings.scale):
-        jobs = [(settings, key, repeat) for repeat in range(spec.repeats)]
-        repeats, machines = zip(*compute.fan_out(settings.compute, train_one, jobs, f"finetune@{key}"), strict=True)
+        train, jobs = partial(train_one, settings, key), [(repeat,) for repeat in range(spec.repeats)]
+        repeats, machines = zip(*compute.fan_out(settings.compute, train, jobs, f"finetune@{key}"), strict=True)
         table = pd.DataFrame(repeats)
         after, before = table["accuracy"].tolist(), table["accuracy_before"].tolist()
         found = {

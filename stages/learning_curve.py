@@ -6,6 +6,8 @@ Reads  params learning_curve.<key>, nets.<net>; data/<images>, data/views/<label
 Writes metrics/learning_curve/<key>.json, plots/learning_curve/<key>.csv (each training)
 """
 
+from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +20,8 @@ def main(key: str) -> None:
     settings = params.load()
     spec = settings.experiment("learning_curve", key)
     with timings.stage(f"learning_curve@{key}", settings.scale):
-        jobs = [(settings, key, count, repeat) for count in spec.counts for repeat in range(spec.repeats)]
-        rows, machines = zip(*compute.fan_out(settings.compute, train_one, jobs, f"learning_curve@{key}"), strict=True)
+        train, jobs = partial(train_one, settings, key), product(spec.counts, range(spec.repeats))
+        rows, machines = zip(*compute.fan_out(settings.compute, train, jobs, f"learning_curve@{key}"), strict=True)
         table = pd.DataFrame(rows)
         found: dict[str, float | int] = {"repeats": spec.repeats, "parameters": rows[0]["parameters"]}
         for count in spec.counts:

@@ -7,7 +7,9 @@ Writes models/one_vs_rest/<class>.keras, metrics/one_vs_rest.json, data/predicti
        plots/confusion/one_vs_rest.csv
 """
 
+import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ import numpy as np
 from stages.lib import arrays, command, compute, params, records, scores, seeds, state, timings
 
 MODELS = Path("models/one_vs_rest")
+MODEL = "model.keras"  # in the state of its training: jobs do not write into outputs, where one that dies would leave half a file
 
 
 def main() -> None:
@@ -26,8 +29,12 @@ def main() -> None:
         rival = arrays.DATA / "predictions" / spec.against
         if not np.array_equal(arrays.read(rival / "rows.npy"), score.rows):
             raise ValueError(f"{rival}: was scored on other images than one_vs_rest")
-        jobs = [(settings, positive, name) for positive, name in enumerate(view.classes)]
-        columns, machines = zip(*compute.fan_out(settings.compute, train_one, jobs, "one_vs_rest"), strict=True)
+        train = partial(train_one, settings)
+        trained = compute.fan_out(settings.compute, train, list(enumerate(view.classes)), "one_vs_rest")
+        columns, machines, states = zip(*trained, strict=True)
+        MODELS.mkdir(parents=True, exist_ok=True)
+        for name, kept in zip(view.classes, states, strict=True):
+            shutil.copyfile(kept / MODEL, MODELS / f"{name}.keras")
         probabilities = np.stack(columns, axis=1)
         guesses = probabilities.argmax(axis=1)
         rival_guesses = arrays.read(rival / "probabilities.npy").argmax(axis=1)
@@ -44,8 +51,10 @@ def main() -> None:
     print(f"one_vs_rest: accuracy {accuracy:.4f}, {spec.against} {rival_accuracy:.4f}, McNemar p {test['mcnemar_p']:.3g}")
 
 
-def train_one(settings: params.Params, positive: int, name: str) -> tuple[np.ndarray, dict[str, str | int]]:
-    """Trains and saves the network of one class against all others; gives P(class) of each scored image (N), and on what."""
+def train_one(settings: params.Params, positive: int, name: str) -> tuple[np.ndarray, dict[str, str | int], Path]:
+    """Trains the network of one class against all others: P(class) of each scored image (N), on what machine, and its state.
+    The network is saved there.
+    """
     from stages.lib import fit, nets  # TensorFlow, which only the workers need
 
     spec = settings.single("one_vs_rest")
@@ -59,8 +68,8 @@ def train_one(settings: params.Params, positive: int, name: str) -> tuple[np.nda
     trained = nets.trainer(model, spec.optimizer, spec.augmentation)
     kept = state.folder(f"one_vs_rest-{name}", spec.model_dump(), net, seed, machine, splits=[train])
     fit.run(trained, train, validation, spec, seed, kept, f"one_vs_rest {name}")
-    nets.save(model, MODELS / f"{name}.keras")
-    return fit.predict(model, parts.score)[:, 1], machine
+    nets.save(model, kept / MODEL)
+    return fit.predict(model, parts.score)[:, 1], machine, kept
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Reads  params tune.<key>; data/<images>, data/views/<labels>
 Writes metrics/tune/<key>.json, plots/tune/<key>.csv (each combination), models/<key>.keras (the best)
 """
 
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,8 +25,7 @@ def main(key: str) -> None:
     with timings.stage(f"tune@{key}", settings.scale):
         values = spec.grid.model_dump()
         grid = [dict(zip(values, combination, strict=True)) for combination in product(*values.values())]
-        jobs = [(settings, key, place, choice) for place, choice in enumerate(grid)]
-        rows = compute.fan_out(settings.compute, train_one, jobs, f"tune@{key}")
+        rows = compute.fan_out(settings.compute, partial(train_one, settings, key), enumerate(grid), f"tune@{key}")
         table = pd.DataFrame(rows)
         best = int(table["holdout_accuracy"].argmax())
         machine = compute.configure(settings.compute, threads=1)  # as the workers, whatever their number

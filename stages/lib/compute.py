@@ -6,6 +6,7 @@ Only `configure` touches TensorFlow, and imports it when called.
 import os
 import platform
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,19 @@ def cpu_name() -> str:
 
 
 def fan_out(spec: Compute, function: Callable[..., Any], jobs: Iterable[tuple[Any, ...]], label: str) -> list[Any]:
-    """function(*job) for each job, several at a time, results in the jobs' order.
+    """function(*job) for each job, several at a time on this machine or a cluster, results in the jobs' order.
 
-    Each job has one thread whatever `spec.jobs` is, so the number of jobs at once does not change a result.
+    Each job has one thread whatever `spec.jobs` is, so the number of jobs at once does not change a result. What all jobs
+    share belongs into `function` (by `functools.partial`): that is sent once, a job each time.
     """
     todo = list(jobs)
+    if spec.backend == "dask":
+        from stages.lib import cluster
+
+        done = dict(
+            Progress(cluster.fan_out(spec, partial(_job, function), todo, label), total=len(todo), desc=label, unit="job")
+        )
+        return [done[place] for place in range(len(todo))]
     n_jobs = cores() if spec.jobs == "auto" else spec.jobs
     backend = {"backend": spec.backend} if n_jobs > 1 else {}
     pool = joblib.Parallel(n_jobs=min(n_jobs, len(todo)), return_as="generator", **backend)
@@ -66,7 +75,7 @@ def fan_out(spec: Compute, function: Callable[..., Any], jobs: Iterable[tuple[An
 
 
 def _job(function: Callable[..., Any], *job: Any) -> Any:
-    """One job in its worker, which ends when the stage does."""
+    """One job in its process, which ends when the stage or the Dask worker does that started it."""
     command.end_with_parent()
     return function(*job)
 

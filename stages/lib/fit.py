@@ -9,6 +9,7 @@ import json
 import math
 import multiprocessing
 import os
+import platform
 import shutil
 import time
 from collections.abc import Iterator
@@ -148,7 +149,7 @@ def _keep(model: keras.Model, history: list[dict[str, float]], state: Path) -> N
     """Writes weights, optimizer and history to one file that is either the old one or the new one."""
     state.mkdir(parents=True, exist_ok=True)
     values = {f"variable_{place}": np.asarray(variable) for place, variable in enumerate(_variables(model))}
-    with (partial := state / f"epoch.{os.getpid()}.partial").open("wb") as stream:
+    with (partial := state / f"epoch.{platform.node()}-{os.getpid()}.partial").open("wb") as stream:
         np.savez(stream, allow_pickle=False, history=np.array(json.dumps(history)), **values)
     os.replace(partial, state / "epoch.npz")
 

@@ -4,6 +4,7 @@ import io
 import json
 import math
 import os
+import platform
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -142,20 +143,25 @@ def save(model: keras.Model, path: Path) -> None:
     Keras notes the time, and the memory addresses of shared objects; both are taken out.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".partial.keras")
+    temporary = path.with_suffix(f".{platform.node()}-{os.getpid()}.partial.keras")
     bare = type(model).from_config(model.get_config())  # clone_model would compile it, too
     bare.set_weights(model.get_weights())
     for variable in bare.variables:
         if variable.path.endswith("seed_generator_state"):
             variable.assign(np.zeros(variable.shape, variable.dtype))
-    bare.save(temporary)
-    with zipfile.ZipFile(temporary) as written, zipfile.ZipFile(path, "w") as timeless:
-        for name in sorted(written.namelist()):
-            content = written.read(name)
-            if name.endswith(".json"):
-                content = json.dumps(_without_chance(json.loads(content), {})).encode()
-            timeless.writestr(zipfile.ZipInfo(name, EPOCH_ZERO), content)
-    os.remove(temporary)
+    timeless = io.BytesIO()
+    try:
+        bare.save(temporary)
+        with zipfile.ZipFile(temporary) as written, zipfile.ZipFile(timeless, "w") as archive:
+            for name in sorted(written.namelist()):
+                content = written.read(name)
+                if name.endswith(".json"):
+                    content = json.dumps(_without_chance(json.loads(content), {})).encode()
+                archive.writestr(zipfile.ZipInfo(name, EPOCH_ZERO), content)
+        temporary.write_bytes(timeless.getvalue())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def load(path: Path) -> keras.Model:

@@ -45,7 +45,15 @@ class Compute(Block):
     precision: Literal["auto", "float32", "bfloat16"]
     threads: Literal["auto"] | Count
     jobs: Literal["auto"] | Count
-    backend: Literal["loky", "sequential"]
+    backend: Literal["loky", "sequential", "dask"]
+    scheduler: Annotated[str, StringConstraints(pattern=r"^(tcp|tls)://\S+:\d+$")] | None = None
+    shared: Annotated[str, StringConstraints(pattern=r"^/")] | None = None
+
+    @model_validator(mode="after")
+    def somewhere(self) -> Self:
+        if self.backend == "dask" and self.scheduler is None:
+            raise ValueError("backend dask needs scheduler: tcp://HOST:8786, where `dask scheduler` runs")
+        return self
 
 
 class Place(Block):

@@ -76,6 +76,11 @@ def test_book_scale_of_the_photographs_is_the_chapters_protocol(tmp_path: Path):
     [
         ({"scale": "huge"}, "scale: 'huge' is none of smoke, quick, book"),
         ({"sede": 1}, "sede: unknown key; allowed here: scale, seed, compute"),
+        ({"compute.backend": "dask"}, "compute: backend dask needs scheduler: tcp://HOST:8786"),
+        (
+            {"compute.scheduler": "localhost"},
+            "compute.scheduler: 'localhost' is not allowed: string should match pattern '^(tcp|tls):",
+        ),
         (
             {"train.deep_sgd.optimizer": {"name": "adadeltaa", "learning_rate": 1.0}},
             "train.deep_sgd.optimizer.name: 'adadeltaa' is none of adadelta, adam, rmsprop, sgd",

@@ -1,0 +1,56 @@
+"""A Dask cluster on this machine, as processes of their own with working directories of their own: for tests and measurements."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from distributed import Client
+
+SECONDS = 60  # in which scheduler and workers have to be there
+DASK = (sys.executable, "-m", "dask")
+LOCAL = ("--host", "127.0.0.1", "--no-dashboard")
+
+
+@dataclass
+class Cluster:
+    """A running cluster: the scheduler's address; of each worker the process that keeps it running, and its log."""
+
+    address: str
+    scheduler: "subprocess.Popen[bytes]"
+    workers: "dict[str, subprocess.Popen[bytes]]"
+    logs: dict[str, Path]
+
+
+@contextmanager
+def started(folder: Path, workers: int = 2) -> Iterator[Cluster]:
+    """A scheduler and `workers` of one thread each, on 127.0.0.1, in folders below `folder`, where their logs are, too."""
+    found = folder / "scheduler.json"
+    processes = []
+
+    def start(name: str, *options: str) -> "subprocess.Popen[bytes]":
+        (folder / name).mkdir(parents=True)
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        with (folder / f"{name}.log").open("wb") as log:
+            processes.append(subprocess.Popen([*DASK, *options, *LOCAL], cwd=folder / name, env=environment, stdout=log,
+                                              stderr=subprocess.STDOUT, start_new_session=True))  # fmt: skip
+        return processes[-1]
+
+    try:
+        scheduler = start("scheduler", "scheduler", "--port", "0", "--scheduler-file", str(found))
+        options = ("--scheduler-file", str(found), "--nthreads", "1", "--local-directory", ".")
+        those = {name: start(name, "worker", *options, "--name", name) for name in (f"worker{n}" for n in range(workers))}
+        with Client(scheduler_file=str(found), timeout=SECONDS, set_as_default=False) as client:
+            client.wait_for_workers(workers, timeout=SECONDS)
+        yield Cluster(
+            str(json.loads(found.read_text())["address"]), scheduler, those, {name: folder / f"{name}.log" for name in those}
+        )
+    finally:
+        for process in processes:  # each with the processes of its jobs; asked politely, they take ten seconds
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
