@@ -135,7 +135,7 @@ def _run(
                     print(f"  still fetching, {elapsed:.0f} s", flush=True)
                     told += LINE_SECONDS
         finally:
-            with contextlib.suppress(ProcessLookupError):  # nothing of the group is left
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # nothing of the group is left
                 os.killpg(client.pid, signal.SIGKILL)
             client.wait()
         if client.returncode:
