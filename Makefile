@@ -12,7 +12,7 @@ SCALE = $(shell sed -n 's/^scale: *\([a-z]*\).*/\1/p' params.yaml)
 .DEFAULT_GOAL := help
 PHOTO_SCALE = $(shell sed -n 's/^scale: *\([a-z]*\).*/\1/p' photos/params.yaml)
 
-.PHONY: help repro photos test verify torture check lint format browser clean
+.PHONY: help repro photos test verify torture check remote pull lint format browser sshd clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -34,7 +34,16 @@ photos: $(VENV)/.installed ## the same for photographs (photos/params.yaml), wit
 check: $(VENV)/.installed ## check params.yaml and printed.yaml, and say what is in them
 	@python -m stages.check
 
-test: $(VENV)/.installed-test browser lint ## set up and run every test
+remote: $(VENV)/.installed-remote ## what sharing by SSH and S3 needs; with URL=ssh://... or s3://... the remote of both pipelines, too
+	@$(if $(URL),for folder in . photos; do \
+	  dvc --cd $$folder remote add --quiet --default --force storage "$(URL)" && \
+	  dvc --cd $$folder remote modify storage verify true || exit; done)
+
+pull: $(VENV)/.installed-remote ## fetch the results of this commit from the remote, checked; PIPELINE=photos those of the photographs
+	python -m tools.check_remote $(or $(PIPELINE),.) --listings
+	dvc --cd $(or $(PIPELINE),.) pull
+
+test: $(VENV)/.installed-test browser sshd lint ## set up and run every test
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 verify: $(VENV)/.installed ## run stages again without cache and compare with dvc.lock (STAGES="evaluate@lenet ...", SET="compute.threads=1")
@@ -59,6 +68,14 @@ browser: # a headless Chromium opens the report in a test; installed where that 
 	  apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
 	else echo "No Chromium on the PATH: the test that opens the report is skipped."; fi
 
+sshd: # an OpenSSH server holds a remote in a test; the package would start it as a service, hence policy-rc.d, and not under systemd
+	@PATH="$$PATH:/usr/sbin" command -v sshd >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && [ ! -d /run/systemd/system ]; then \
+	  [ -e /usr/sbin/policy-rc.d ] || { trap 'rm /usr/sbin/policy-rc.d' EXIT; \
+	    printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d; }; \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends openssh-server >/dev/null; \
+	else echo "No sshd on the PATH: the tests that share results by SSH are skipped."; fi
+
 clean: ## remove the virtual environment and half-done trainings; outputs stay in DVC's cache
 	rm -rf $(VENV) .state photos/.state logs photos/logs .mypy_cache .ruff_cache .pytest_cache
 
@@ -68,6 +85,10 @@ $(VENV)/.installed: requirements.txt constraints.txt
 	python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(VENV)/.installed-test: $(VENV)/.installed requirements-test.txt
+$(VENV)/.installed-remote: $(VENV)/.installed requirements-remote.txt
+	python -m pip install --quiet --disable-pip-version-check -r requirements-remote.txt
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed requirements-remote.txt requirements-test.txt
 	python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
 	@touch $@
