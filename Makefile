@@ -12,7 +12,13 @@ SCALE = $(shell sed -n 's/^scale: *\([a-z]*\).*/\1/p' params.yaml)
 .DEFAULT_GOAL := help
 PHOTO_SCALE = $(shell sed -n 's/^scale: *\([a-z]*\).*/\1/p' photos/params.yaml)
 
-.PHONY: help repro photos test verify torture check lint format browser clean
+INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
+# What comes as source is built with the setuptools of requirements-build.txt; pip alone would fetch one unchecked.
+BUILT := --no-build-isolation
+TOOLS = $(PYTHON) -m venv "$$tools" && "$$tools/bin/python" $(INSTALL) -r requirements-tools.txt
+LOCK := --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
+
+.PHONY: help repro photos test verify torture review check remote pull lint format browser sshd lock audit clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -34,7 +40,21 @@ photos: $(VENV)/.installed ## the same for photographs (photos/params.yaml), wit
 check: $(VENV)/.installed ## check params.yaml and printed.yaml, and say what is in them
 	@python -m stages.check
 
-test: $(VENV)/.installed-test browser lint ## set up and run every test
+# The name goes through the environment: a branch may be called anything.
+review: export BASE ?= main
+review: $(VENV)/.installed ## what this branch changes against BASE=main: Markdown here, plots side by side in review.html
+	@python -m tools.review -- "$$BASE"
+
+remote: $(VENV)/.installed-remote ## what sharing by SSH and S3 needs; with URL=ssh://... or s3://... the remote of both pipelines, too
+	@$(if $(URL),for folder in . photos; do \
+	  dvc --cd $$folder remote add --quiet --default --force storage "$(URL)" && \
+	  dvc --cd $$folder remote modify storage verify true || exit; done)
+
+pull: $(VENV)/.installed-remote ## fetch the results of this commit from the remote, checked; PIPELINE=photos those of the photographs
+	python -m tools.check_remote $(or $(PIPELINE),.) --listings
+	dvc --cd $(or $(PIPELINE),.) pull
+
+test: $(VENV)/.installed-test browser sshd lint ## set up and run every test
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 verify: $(VENV)/.installed ## run stages again without cache and compare with dvc.lock (STAGES="evaluate@lenet ...", SET="compute.threads=1")
@@ -59,15 +79,38 @@ browser: # a headless Chromium opens the report in a test; installed where that 
 	  apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
 	else echo "No Chromium on the PATH: the test that opens the report is skipped."; fi
 
+sshd: # an OpenSSH server holds a remote in a test; the package would start it as a service, hence policy-rc.d, and not under systemd
+	@PATH="$$PATH:/usr/sbin" command -v sshd >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && [ ! -d /run/systemd/system ]; then \
+	  [ -e /usr/sbin/policy-rc.d ] || { trap 'rm /usr/sbin/policy-rc.d' EXIT; \
+	    printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d; }; \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends openssh-server >/dev/null; \
+	else echo "No sshd on the PATH: the tests that share results by SSH are skipped."; fi
+
+lock: ## write requirements*.txt from requirements*.in; versions stay as they are, newer ones by `make lock LOCKED=--upgrade`
+	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && $(TOOLS) && \
+	for name in requirements $(filter-out requirements,$(basename $(wildcard requirements*.in))); do \
+	  echo "$$name.txt" && "$$tools/bin/uv" pip compile $(LOCK) $(LOCKED) "$$name.in" -o "$$name.txt" || exit; \
+	done
+
+audit: ## look every pinned version up in the package index's list of known vulnerabilities
+	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && $(TOOLS) && \
+	"$$tools/bin/pip-audit" --strict --disable-pip --require-hashes --progress-spinner off $(addprefix -r ,$(wildcard requirements*.txt))
+
 clean: ## remove the virtual environment and half-done trainings; outputs stay in DVC's cache
 	rm -rf $(VENV) .state photos/.state logs photos/logs .mypy_cache .ruff_cache .pytest_cache
 
-$(VENV)/.installed: requirements.txt constraints.txt
+$(VENV)/.installed: requirements.txt requirements-build.txt
 	@$(PYTHON) -c "import sys; sys.exit(0 if sys.version_info >= (3, 11) else 'Python 3.11 or later is needed: make PYTHON=...')"
 	$(PYTHON) -m venv $(VENV)
-	python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	python $(INSTALL) -r requirements-build.txt
+	python $(INSTALL) $(BUILT) -r requirements.txt
 	@touch $@
 
-$(VENV)/.installed-test: $(VENV)/.installed requirements-test.txt requirements-cluster.txt
-	python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
+$(VENV)/.installed-remote: $(VENV)/.installed requirements-remote.txt
+	python $(INSTALL) $(BUILT) -r requirements-remote.txt
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed requirements-test.txt
+	python $(INSTALL) $(BUILT) -r requirements-test.txt
 	@touch $@

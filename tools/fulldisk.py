@@ -14,7 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tools import clones, torture
+from tools import torture
+from tools.lib import clones
 from tools.torture import Broken
 
 ROOM = 2**30  # bytes, made after the failure
@@ -83,7 +84,7 @@ def refused(whole: Path, stage: str, temporary: Path) -> str:
         raise Broken(f"{stage}: no clear message:\n{text[-3000:]}")
     if Path(f"{log}.lock").read_bytes() != (whole / "dvc.lock").read_bytes():
         raise Broken(f"{stage}: another dvc.lock after there was room")
-    return " ".join(lines[0].split())[:110]
+    return " ".join(" ".join(lines).split())[:160]
 
 
 def used(path: Path) -> int:

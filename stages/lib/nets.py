@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.lib import layers, seeds
+from stages.lib import containers, layers, seeds
 from stages.lib.arrays import Split
 from stages.lib.engine import keras
 from stages.lib.params import Augmentation, Fit, Optimizer
@@ -165,8 +165,13 @@ def save(model: keras.Model, path: Path) -> None:
 
 
 def load(path: Path) -> keras.Model:
-    """A saved network, for inference. Refuses files that carry code (safe_mode)."""
-    return keras.models.load_model(path, compile=False, safe_mode=True)
+    """A saved network, for inference. ValueError for a file that carries code (safe_mode), is damaged or no network."""
+    try:
+        containers.check_zip(path)
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # zipfile, json, h5py and Keras raise anything
+        told = " ".join(str(error).split()).rpartition("Exception encountered: ")[2]
+        raise ValueError(f"{path}: cannot be loaded: {told[:300]}") from error
 
 
 def summary(model: keras.Model) -> str:

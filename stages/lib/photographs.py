@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
 
-from stages.lib import arrays
+from stages.lib import arrays, containers
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_PIXELS = 100_000_000  # 300 MB decoded
@@ -37,7 +37,8 @@ def read_image(source: Path | bytes, name: str | None = None, side: int | None =
         if not source.is_file():
             raise ValueError(f"{name}: {'is no file' if source.exists() else 'no such file'}")
         try:
-            source = source.read_bytes()
+            with source.open("rb") as stream:
+                source = containers.bounded(stream, name, containers.FILE_LIMIT)
         except OSError as error:
             raise ValueError(f"{name}: {error.strerror or error}") from error
     if not source:

@@ -7,24 +7,19 @@ into the cache only when whole; a source that fails is named in the log and the 
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pooch
 
+from stages.lib import downloads
 from stages.lib.archives import READERS, Arrays
 from stages.lib.params import ARRAYS, Download, Place
-from stages.lib.progress import LINE_SECONDS, Progress
 
 CACHE = Path(".cache/downloads")
 if Path("../stages/lib/sources.py").is_file():  # in photos/: one cache for both pipelines
     CACHE = Path("..") / CACHE
-CONNECT_SECONDS = 20  # without an answer for so long, a home page counts as down
-PACKAGE_SECONDS = 900  # for a package client, which retries by itself
 
 
 class SourceError(ValueError):
@@ -106,48 +101,23 @@ def _on_disk(source: Place) -> list[Path]:
 
 def _fetch(source: Place) -> list[Path]:
     """Fetches the source's files into the cache. Raises on a wrong checksum or a client's failure."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=CACHE, prefix="partial-") as temporary:
+    with downloads.scratch(CACHE) as folder:
         for name, digest in source.files.items():
-            path = Path(temporary) / name
+            path = folder / name
             if source.url:
-                _fetch_url(source.url.rstrip("/") + "/" + name, path)
+                downloads.from_address(source.url.rstrip("/") + "/" + name, path)
             elif source.npm:
-                _run(["npm", "pack", "--silent", "--ignore-scripts", source.npm, "--pack-destination", temporary])
+                downloads.by_client(
+                    ["npm", "pack", "--silent", "--ignore-scripts", source.npm, "--pack-destination", str(folder)]
+                )
             else:
-                _run([sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-                      "--only-binary", ":all:", "--dest", temporary, str(source.pip)])  # fmt: skip
+                pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+                downloads.by_client([*pip, "--no-deps", "--only-binary", ":all:", "--dest", str(folder), str(source.pip)])
             if not path.is_file():
                 raise SourceError(f"did not give {name}")
             if (got := sha256(path)) != digest:
                 raise SourceError(f"{name}: SHA-256 is {got}, expected {digest} (truncated or changed)")
-        return [Path(shutil.move(Path(temporary) / name, CACHE / name)) for name in source.files]
-
-
-def _fetch_url(url: str, path: Path) -> None:
-    bar = Progress(total=1, unit="B", unit_scale=True, desc=path.name)
-    downloader = pooch.HTTPDownloader(timeout=CONNECT_SECONDS, progressbar=bar)
-    with bar:
-        downloader(url, str(path), None)
-
-
-def _run(command: list[str]) -> None:
-    """Runs a package client, saying now and then that it runs; its last line is the error's text when it fails."""
-    client = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    waited = 0.0
-    while True:
-        try:
-            output, _ = client.communicate(timeout=LINE_SECONDS)
-            break
-        except subprocess.TimeoutExpired:
-            waited += LINE_SECONDS
-            if waited >= PACKAGE_SECONDS:
-                client.kill()
-                raise SourceError(f"{command[0]} did not end in {PACKAGE_SECONDS} s") from None
-            _say(f"  still fetching, {waited:.0f} s")
-    if client.returncode:
-        lines = [line for line in output.splitlines() if line.strip()]
-        raise SourceError(f"{command[0]} ended with {client.returncode}: {lines[-1] if lines else 'no output'}")
+        return [Path(shutil.move(folder / name, CACHE / name)) for name in source.files]
 
 
 def _checked(got: Arrays, spec: Download) -> Arrays:

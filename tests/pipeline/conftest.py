@@ -1,5 +1,6 @@
 """Temporary clones of the project in which real `dvc repro`s run at scale smoke."""
 
+import copy
 import os
 import re
 import shutil
@@ -52,6 +53,13 @@ class Clone:
         if check and done.returncode:
             pytest.fail(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
         return done
+
+    def cloned(self, folder: Path) -> "Clone":
+        """A `git clone` of it: what a colleague has, without cache."""
+        self.run("git", "clone", "-q", ".", str(folder))
+        other = copy.copy(self)
+        other.folder = folder
+        return other
 
     def commit(self, message: str) -> None:
         self.run("git", "add", "-A")

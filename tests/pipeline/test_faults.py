@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tools import clones, fulldisk, torture
+from tools import fulldisk, torture
+from tools.lib import clones
 
 LONG = 300  # epochs, so that the training is still running when it is stopped
 PATIENCE = 60  # seconds in which what should happen has to

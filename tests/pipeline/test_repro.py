@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from tools import clones, torture
+from tools import torture
+from tools.lib import clones
 
 
 def ran(output: str) -> list[str]:

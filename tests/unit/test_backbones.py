@@ -1,7 +1,6 @@
 import importlib
 import io
 import json
-import urllib.error
 import zipfile
 
 import h5py
@@ -12,7 +11,7 @@ from skimage import data
 from sklearn.datasets import load_sample_images
 
 from stages import fetch, inspect_model
-from stages.lib import applications, backbones, efficientnet, nets, sources, torch_file
+from stages.lib import applications, backbones, downloads, efficientnet, nets, sources, torch_file
 from stages.lib.engine import keras
 from stages.lib.params import Backbone, load
 from tests.conftest import ROOT
@@ -287,10 +286,10 @@ def test_unknown_architectures_are_answered_with_close_ones():
 
 def test_weights_that_cannot_be_downloaded_are_named_with_the_ways_to_supply_them(monkeypatch, tmp_path):
     def unreachable(*_):
-        raise urllib.error.URLError("no route to host")
+        raise downloads.DownloadError("no route to host")
 
     module = importlib.import_module(keras.utils.get_file.__module__)
-    monkeypatch.setattr(module, "urlretrieve", unreachable)
+    monkeypatch.setattr(downloads, "from_address", unreachable)
     monkeypatch.setattr(module.config, "keras_home", lambda: str(tmp_path))
     monkeypatch.delenv("DATASETS_DIR", raising=False)
     with pytest.raises(ValueError, match="no route to host") as caught:

@@ -291,7 +291,7 @@ def test_a_member_that_unpacks_to_too_much_is_left_out(gathered, tmp_path, monke
     monkeypatch.setattr("stages.lib.containers.FILE_LIMIT", 10_000)
     assert gathered(as_zip(tmp_path / "a", zoo() | {"cat/bomb.png": b"\0" * 10_001}))[2]["unreadable"] == 1
     monkeypatch.setattr("stages.lib.containers.TOTAL_LIMIT", 1000)
-    with pytest.raises(ValueError, match="holds more than"):
+    with pytest.raises(ValueError, match="unpacks to more than 1,000 bytes"):
         gathered(tmp_path / "a")
 
 
