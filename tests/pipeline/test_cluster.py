@@ -19,7 +19,8 @@ from ruamel.yaml import YAML
 from stages.lib import arrays, compute
 from stages.lib.params import Compute
 from tests.conftest import ROOT
-from tools import clusters, torture
+from tools import torture
+from tools.lib import clusters
 
 IMAGES = 2_300  # more than one shard of an embedding
 EPOCHS = 6
