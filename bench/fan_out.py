@@ -18,7 +18,7 @@ from distributed import Client
 
 from stages.lib import compute
 from stages.lib.params import Compute
-from tools import clusters
+from tools.lib import clusters
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ Reads  params embed.<key>; models/<model>.keras, data/<images>
 Writes data/embeddings/<key>/{train,test}_{features,labels}.npy, classes.json
 """
 
+import itertools
 import os
 import platform
 from collections.abc import Iterable, Iterator
@@ -30,23 +31,30 @@ def main(key: str) -> None:
         threads = int(compute.configure(settings.compute)["threads"])
         lower = network(spec)
         folder = arrays.DATA / "embeddings" / key
-        for split, limit in (("train", spec.train_images), ("test", spec.test_images)):
+        limits = {"train": spec.train_images, "test": spec.test_images}
+        shards = fanned_out(settings, key, threads, limits) if settings.compute.backend == "dask" else {}
+        for split, limit in limits.items():
             images, labels = arrays.open_dataset(spec.images, split)
             shape = (len(images[:limit]), *lower.output_shape[1:])
-            blocks: Iterable[np.ndarray]
-            if settings.compute.backend == "dask":
-                shards = [(split, start, min(start + SHARD, shape[0])) for start in range(0, shape[0], SHARD)]
-                job = partial(embed_shard, settings, key, threads)
-                paths = compute.fan_out(settings.compute, job, shards, f"embed@{key} {split}")
-                blocks = (arrays.read(path) for path in paths)
+            if shards:
+                blocks: Iterable[np.ndarray] = map(arrays.read, shards[split])
             else:
-                paths, blocks = [], features(lower, images[:limit], spec, f"embed@{key} {split}")
+                blocks = features(lower, images[:limit], spec, f"embed@{key} {split}")
             arrays.write_blocks(folder / f"{split}_features.npy", shape, blocks, dtype(spec))
             arrays.write(folder, **{f"{split}_labels": labels[:limit]})
-            for path in paths:
-                path.unlink()
+        for path in itertools.chain(*shards.values()):
+            path.unlink()
         arrays.write_classes(folder, arrays.read_classes(arrays.DATA / spec.images))
     print(f"{folder}: {np.prod(shape[1:])} numbers an image, from {spec.model}.{lower.layers[-1].name}")
+
+
+def fanned_out(settings: params.Params, key: str, threads: int, limits: dict[str, int | None]) -> dict[str, list[Path]]:
+    """Files with the features of each split, in order: each made by a job on a cluster."""
+    images = settings.experiment("embed", key).images
+    counts = {split: len(arrays.open_dataset(images, split)[0][:limit]) for split, limit in limits.items()}
+    jobs = [(split, start, min(start + SHARD, count)) for split, count in counts.items() for start in range(0, count, SHARD)]
+    paths = compute.fan_out(settings.compute, partial(embed_shard, settings, key, threads), jobs, f"embed@{key}")
+    return {split: [path for path, job in zip(paths, jobs, strict=True) if job[0] == split] for split in limits}
 
 
 def embed_shard(settings: params.Params, key: str, threads: int, split: str, start: int, stop: int) -> Path:

@@ -16,16 +16,20 @@ def main(key: str) -> None:
     spec = settings.experiment("train", key)
     with timings.stage(f"train@{key}", settings.scale):
         machine = compute.configure(settings.compute)
+        scope, spread = compute.scope(settings.compute)
         view = arrays.open_view(spec.images, spec.labels)
         parts = view.parts(spec.validation, spec.holdout)
+        compute.split_evenly(len(parts.train) // parts.train.copies, spec.batch, spread.get("replicas", 1))
+        machine |= spread
         seed = seeds.derive(settings.seed, "train", key)
         net = settings.nets[spec.net]
-        model = nets.build(net, view.train.image_shape, len(view.classes), seed, nets.front(spec, parts.train))
-        trained = nets.trainer(model, spec.optimizer, spec.augmentation)
-        print(nets.summary(model))
-        print(f"{key}: {len(parts.train)} images, {machine}", flush=True)
-        kept = state.folder(f"train-{key}", spec.model_dump(), net, seed, machine, splits=parts[:2])
-        history = fit.run(trained, parts.train, parts.validation, spec, seed, kept, key)
+        with scope:
+            model = nets.build(net, view.train.image_shape, len(view.classes), seed, nets.front(spec, parts.train))
+            trained = nets.trainer(model, spec.optimizer, spec.augmentation)
+            print(nets.summary(model))
+            print(f"{key}: {len(parts.train)} images, {machine}", flush=True)
+            kept = state.folder(f"train-{key}", spec.model_dump(), net, seed, machine, splits=parts[:2])
+            history = fit.run(trained, parts.train, parts.validation, spec, seed, kept, key)
         nets.save(model, Path(f"models/{key}.keras"))
         records.write_csv(Path(f"plots/history/{key}.csv"), history)
         last = {str(name): float(value) for name, value in history.iloc[-1].items() if name != "epoch"}

@@ -6,6 +6,7 @@ Only `configure` touches TensorFlow, and imports it when called.
 import os
 import platform
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,32 @@ def configure(spec: Compute, threads: int | None = None) -> dict[str, str | int]
     chosen = precision(spec)
     tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": chosen == "bfloat16"})
     return {"precision": chosen, "threads": threads, "cpu": cpu_name()}
+
+
+def scope(spec: Compute) -> tuple[AbstractContextManager[Any], dict[str, int]]:
+    """In what a network is built and trained, and what to note with its results; call it after `configure`.
+
+    `strategy: mirrored` splits each batch over all GPUs (without one, over logical CPUs), which hold equal weights.
+    ValueError where there are fewer than two.
+    """
+    if spec.strategy == "none":
+        return nullcontext(), {}
+    from stages.lib.engine import tf
+
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    if len(devices) < 2:
+        raise ValueError(f"compute.strategy: 'mirrored' needs two devices or more, here is {devices[0].name}: set it to none")
+    return tf.distribute.MirroredStrategy([device.name for device in devices]).scope(), {"replicas": len(devices)}
+
+
+def split_evenly(images: int, batch: int, replicas: int) -> None:
+    """ValueError unless each batch, also the last one, has as many images for each replica.
+
+    Means over unequal parts would be weighted wrongly, and TensorFlow's kernels crash on a part without images.
+    """
+    if batch % replicas or images % batch % replicas:
+        raise ValueError(f"compute.strategy: batches of {batch} images, the last of {images % batch or batch}, cannot be split "
+                         f"evenly over {replicas} devices: change batch or train_images, or set it to none")  # fmt: skip
 
 
 def precision(spec: Compute) -> str:

@@ -137,7 +137,8 @@ def predict(model: keras.Model, split: Split) -> np.ndarray:
     sides = [model.input_shape[1], *(layer.height for layer in model.layers if isinstance(layer, keras.layers.Resizing))]
     batch = LARGE_BATCH if max(sides) > LARGE_SIDE and len(model.input_shape) == 4 else EVALUATION_BATCH
     blocks = range(0, len(split), batch)
-    return np.concatenate([model.predict_on_batch(split.batch(slice(at, at + batch))) for at in blocks])
+    images = (split.batch(slice(at, at + batch)) for at in blocks)
+    return np.concatenate([model.predict_on_batch(block)[: len(block)] for block in images])  # each replica gives all of them
 
 
 def _variables(model: keras.Model) -> list[Any]:

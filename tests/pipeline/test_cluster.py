@@ -19,7 +19,8 @@ from ruamel.yaml import YAML
 from stages.lib import arrays, compute
 from stages.lib.params import Compute
 from tests.conftest import ROOT
-from tools import clusters, torture
+from tools import torture
+from tools.lib import clusters
 
 IMAGES = 2_300  # more than one shard of an embedding
 EPOCHS = 6
@@ -29,7 +30,7 @@ from pathlib import Path
 from stages import embed, learning_curve
 learning_curve.main("lenet")
 from stages.lib import nets
-nets.save(nets.build("C8 P2 flatten F12", (28, 28, 1), 10, 1), Path("models/lenet.keras"))
+nets.save(nets.build("C8 P2 D.2 flatten F12", (28, 28, 1), 10, 1), Path("models/lenet.keras"))
 embed.main("mnist")
 """
 
@@ -51,6 +52,7 @@ def project(folder: Path, address: str = "") -> Path:
     """A folder with made-up digits and what is needed to learn from them, here or on a cluster."""
     settings = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
     torture.small(settings)
+    settings["nets"]["lenet"] = "C8 P2 D.2 flatten F12"
     settings["embed"]["mnist"] |= {"model": "lenet", "layer": "dense_0", "train_images": IMAGES, "test_images": 50}
     settings["learning_curve"]["lenet"] |= {"counts": [30, 20], "repeats": 1, "epochs": EPOCHS}
     settings["compute"] |= {"threads": 1, "jobs": 1} | ({"backend": "dask", "scheduler": address} if address else {})

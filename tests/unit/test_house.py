@@ -26,6 +26,7 @@ def test_a_stage_depends_on_its_own_block_of_parameters(name):
     assert BLOCKS.get(name, f"{name}.${{key}}") in stage["params"]
     assert ("scale" in stage["params"]) == (name not in ("download", "fetch"))
     assert "compute" not in stage["params"]
+    assert ("compute.strategy" in stage["params"]) == ("compute.scope(" in (ROOT / f"stages/{name}.py").read_text())
     multiplies = name not in ("fetch", "predict", "style_transfer")  # the first not at all, the others in float32
     if multiplies and "set_random_seed" in "".join((ROOT / path).read_text() for path in needed(ROOT / f"stages/{name}.py")):
         assert "compute.precision" in stage["params"]
