@@ -72,9 +72,9 @@ def mnist_pickle(files: list[Path]) -> Arrays:
         raw = io.BytesIO(containers.bounded(gzip.GzipFile(fileobj=packed), name, MEMBER_LIMIT))
     try:
         pickles.check(raw, len(raw.getbuffer()), pickles.PLAIN | pickles.BYTES)
-        parts = [
-            [array.values for array in part if isinstance(array, _Array)] for part in _ArraysOnly(raw, encoding="latin1").load()
-        ]
+        loaded = _ArraysOnly(raw, encoding="latin1").load()
+        pairs = [part for part in loaded if isinstance(part, tuple)] if isinstance(loaded, tuple) else []
+        parts = [[array.values for array in pair if isinstance(array, _Array)] for pair in pairs]
         if [len(part) for part in parts] != [2, 2, 2]:
             raise ValueError("is something else than three pairs of arrays")
     except Exception as error:  # a damaged pickle makes the unpickler raise anything

@@ -394,8 +394,8 @@ PICKLES = {
     "code": (EXEC, "asks for builtins.exec: only", "asks for builtins.exec: only"),
     "2,147,483,647 places": (PLACES, "2147483647 places in a file of", "2147483647 places in a file of"),
     "a newer opcode": (b"\x80\x04\x8c\x01a\x93.", "has the opcode SHORT_BINUNICODE", "has the opcode SHORT_BINUNICODE"),
-    "text": (b"\x80\x02" + atom("a" * 9) + b".", "something else than three pairs of arrays|not enough", "."),
-    "a terabyte": (RECONSTRUCT + b".", "something else|not iterable", "only tensors are admitted"),
+    "text": (b"\x80\x02" + atom("a" * 9) + b".", "something else than three pairs of arrays", "exhausted"),
+    "a terabyte": (RECONSTRUCT + b".", "something else than three pairs of arrays", "only tensors are admitted"),
     "objects": (OBJECTS, "an array of 'O8': only numbers are admitted", "only tensors are admitted"),
 }
 
@@ -446,7 +446,7 @@ def words(file):
 
 WEIGHTS = {
     "a shape of 4 TB": (shape_bomb, "its arrays are more than 2,147,483,648 bytes, layer/kernel alone 4,398,046,511,104"),
-    "a chunk of 2 GB": (chunk_bomb, "its arrays are more than 2,147,483,648 bytes"),
+    "a chunk of 2 GB": (chunk_bomb, "its arrays are more than 2,147,483,648 bytes, kernel alone 2,147,483,652"),
     "another file's bytes": (foreign_bytes, "kernel lies in another file"),
     "another file's array": (virtual, "kernel lies in another file"),
     "a link to another file": (other_file, "layer is a link to another place"),
@@ -503,7 +503,7 @@ def with_lambda(path):
 
 NETWORKS = {
     "a Lambda layer": (with_lambda, "Lambda.*(unsafe|arbitrary code)"),
-    "a function of Python's": (with_layer(module="builtins", class_name="exec", config="open('ran', 'w')"), "exec"),
+    "a function of Python's": (with_layer(module="builtins", class_name="exec", config={"source": "open('ran', 'w')"}), "exec"),
     "a class of another module": (
         with_layer(module="subprocess", class_name="Popen", config={"args": ["touch", "ran"]}),
         "Popen",
