@@ -206,7 +206,8 @@ def renamed(listing: bytes) -> bytes:
 
 
 def redirected(listing: bytes) -> bytes:
-    return listing.replace(b'"md5": "', b'"md5": "0')[: len(listing)]
+    found = listing.rindex(b'"md5": "') + 8
+    return listing[:found] + (b"1" if listing[found : found + 1] == b"0" else b"0") + listing[found + 1 :]
 
 
 class Damage:
@@ -264,11 +265,12 @@ def test_a_damaged_listing_of_a_folder_is_named_before_it_is_followed(owner, col
 def test_whoever_followed_a_damaged_listing_gets_away_from_it(owner, colleague, store):
     damage = Damage(store, listing(owner, VIEW), redirected)
     try:
-        assert colleague.run("dvc", "pull", check=False).returncode != 0
+        for _ in range(2):  # the second fetches nothing and ends in an error: then DVC keeps the listing that it has read
+            assert colleague.run("dvc", "pull", check=False).returncode != 0
     finally:
         damage.undo()
     colleague.run(*make("pull"))
-    pull(colleague)
+    colleague.run("dvc", "--cd", "photos", "pull")
     assert tracked(colleague) == tracked(owner)
 
 
