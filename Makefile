@@ -47,7 +47,7 @@ review: $(VENV)/.installed ## what this branch changes against BASE=main: Markdo
 
 remote: $(VENV)/.installed-remote ## what sharing by SSH and S3 needs; with URL=ssh://... or s3://... the remote of both pipelines, too
 	@$(if $(URL),for folder in . photos; do \
-	  dvc --cd $$folder remote add --quiet --default --force storage "$(URL)" && \
+	  dvc --cd $$folder remote add --default --force storage "$(URL)" && \
 	  dvc --cd $$folder remote modify storage verify true || exit; done)
 
 pull: $(VENV)/.installed-remote ## fetch the results of this commit from the remote, checked; PIPELINE=photos those of the photographs

@@ -34,6 +34,10 @@ def main() -> None:
             repo.drop_data_index()  # DVC keeps the listings it has read, damaged ones too, and would follow them again
             name = wanted.remote or repo.config["core"].get("remote")
             remote = repo.cloud.get_remote_odb(wanted.remote, "push")
+            try:
+                remote.fs.exists(remote.path)
+            except Exception as error:  # each kind of storage has a family of its own
+                sys.exit(f"error: {name} cannot be reached: {error or type(error).__name__}")
             paths, wrong = check(repo, remote, wanted.listings, wanted.remove)
     except (DvcException, OSError) as error:
         sys.exit(f"error: {error}")

@@ -294,3 +294,11 @@ def test_a_remote_that_is_not_re_hashed_is_an_error(colleague, server):
     done = colleague.run("python", "-m", "tools.check_remote", "--listings", check=False)
     assert done.returncode == 1
     assert done.stderr == "error: what is pulled from storage is not re-hashed: `dvc remote modify storage verify true`\n"
+
+
+def test_a_remote_that_cannot_be_reached_is_one_line(colleague, server):
+    configure(colleague, url=server.url("store", port=9), keyfile=server.key)
+    done = colleague.run("python", "-m", "tools.check_remote", check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: storage cannot be reached: ")
+    assert len(done.stderr.splitlines()) == 1
