@@ -1,5 +1,6 @@
 """Where an interrupted training goes on from: folders of their own in .state/, which DVC does not know."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -60,5 +61,6 @@ def finish_all(key: str) -> None:
 def sweep() -> None:
     """Removes the states of finished trainings whose results dvc.lock names: it has been written since."""
     for mark in STATE.glob(f"*/{FINISHED}"):
-        if mark.read_text() != str(lockfile.written()):
-            shutil.rmtree(mark.parent, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # several workers sweep at once
+            if mark.read_text() != str(lockfile.written()):
+                shutil.rmtree(mark.parent, ignore_errors=True)

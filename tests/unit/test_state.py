@@ -58,6 +58,20 @@ def test_an_unfinished_training_is_not_swept(under_dvc):
     assert folder.is_dir()
 
 
+def test_several_workers_may_sweep_at_once(under_dvc, monkeypatch):
+    folder = trained()
+    state.finish(folder)
+    written = lockfile.written
+
+    def swept_by_another() -> int:
+        (folder / "finished").unlink(missing_ok=True)
+        return written()
+
+    monkeypatch.setattr(state.Path, "glob", lambda path, pattern: iter([folder / "finished", folder / "gone/finished"]))
+    monkeypatch.setattr(state.lockfile, "written", swept_by_another)
+    state.sweep()
+
+
 @pytest.mark.parametrize("left", ["", LOCK[:30], LOCK[:-1], "stages: {"])
 def test_a_lock_that_was_cut_off_is_put_back_with_its_time(under_dvc, left):
     os.utime(under_dvc / "dvc.lock", ns=(7_000_000_000, 7_000_000_000))
