@@ -30,8 +30,10 @@ def named(images: list[tuple[str, np.ndarray]], best: list[Best], scores: np.nda
         side = ("left", "center", "right")[3 * index // len(all_scores)]  # inwards
         row[2].annotate(f"{index} {title}", (index, score), color=ORANGE, fontsize=8, ha=side, va="bottom")
         row[2].set(xlabel="class", ylabel="score", ylim=(0, 1.12 * score), title=f"all {len(all_scores)} scores")
-    kind = "webp" if path.suffix == ".webp" else "png"
-    figure.savefig(path, format=kind, dpi=100, metadata={"Software": None})
+    if path.suffix == ".webp":
+        figure.savefig(path, format="webp", dpi=100)
+    else:
+        figure.savefig(path, format="png", dpi=100, metadata={"Software": None})
 
 
 def _bars(axes: Axes, rows: Best) -> None:

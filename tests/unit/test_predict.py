@@ -160,11 +160,13 @@ def test_a_wrong_command_line_shows_the_usage(run, arguments):
     assert any("usage: python -m stages.predict" in line for line in errors)
 
 
-def test_the_plot_has_a_row_a_picture(run, tmp_path):
+@pytest.mark.parametrize(("name", "start"), [("plot.png", b"\x89PNG"), ("plot.webp", b"RIFF")])
+def test_the_plot_has_a_row_a_picture(run, tmp_path, name, start):
     heights = []
     for names in (["red.png"], ["red.png", "grey.jpg", "text.jpg"]):
-        run("lite0", *names, "--plot", tmp_path / "plot.png")
-        heights.append(photographs.read_image(tmp_path / "plot.png").shape[0])
+        run("lite0", *names, "--plot", tmp_path / name)
+        assert (tmp_path / name).read_bytes().startswith(start)
+        heights.append(photographs.read_image(tmp_path / name).shape[0])
     assert heights[1] == 2 * heights[0]
 
 
