@@ -33,7 +33,9 @@ def main(key: str) -> None:
         arrays.DATA.mkdir(exist_ok=True)
         with tempfile.TemporaryFile(dir=arrays.DATA) as scratch:
             shape = (len(album.photos), spec.side, spec.side, 3)
-            os.posix_fallocate(scratch.fileno(), 0, math.prod(shape))  # a full disk is an error here, a bus error in a map
+            if hasattr(os, "posix_fallocate"):  # a full disk is an error here, a bus error in a map
+                os.posix_fallocate(scratch.fileno(), 0, math.prod(shape))
+            scratch.truncate(math.prod(shape))
             pixels = np.memmap(scratch, np.uint8, "r+", shape=shape)
             digests = read(album, spec, pixels, f"gather@{key}")
             kept = splits.without_copies(album, digests)

@@ -36,7 +36,7 @@ cp dvc.lock {log}.lock
 def main() -> None:
     parser = argparse.ArgumentParser(description="Run each stage on a disk that is too small, then on a larger one.")
     parser.add_argument("stages", nargs="*", help="of the small pipeline; all without")
-    parser.add_argument("--archives", type=Path, default=clones.ROOT / ".cache/downloads", help="a folder with the downloads")
+    parser.add_argument("--archives", type=Path, default=clones.downloads(), help="a folder with the downloads (%(default)s)")
     wanted = parser.parse_args()
     os.environ.pop("DATASETS_DIR", None)
     if not can_mount():
@@ -56,7 +56,7 @@ def can_mount() -> bool:
     return bool(shutil.which("unshare")) and subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def refused(whole: Path, stage: str, temporary: Path) -> str:
+def refused(whole: Path, stage: str, temporary: Path, **settings: str) -> str:
     """The message of `stage` on a disk that takes half of its outputs. Broken when it is none, or the bytes differ after."""
     part, disk, log = temporary / "part", temporary / "disk", temporary / "log"
     shutil.rmtree(part, ignore_errors=True)
@@ -72,7 +72,7 @@ def refused(whole: Path, stage: str, temporary: Path) -> str:
         small=used(part) + half + 16 * PAGE, large=ROOM + used(part), disk=disk, folder=part, stage=stage, log=log
     )
     command = ["unshare", "--map-root-user", "--mount", "sh", "-c", script]
-    done = subprocess.run(command, env=clones.environment(), capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=clones.environment(**settings), capture_output=True, text=True, check=False)
     text = Path(f"{log}.full").read_text().replace("\r", "\n")
     if done.returncode:
         again = Path(f"{log}.again")

@@ -4,14 +4,16 @@ python -m tools.recover
 """
 
 import sys
-from pathlib import Path
 
 from stages.lib import lockfile
 
 
 def main() -> None:
-    for path in lockfile.recover():
-        print(f"{Path.cwd() / path}: was cut off by a kill; put back as it was before the last stage", file=sys.stderr)
+    try:
+        for line in lockfile.recover():
+            print(line, file=sys.stderr)
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import pandas as pd
 from stages.lib import figures
 
 COLOURS = "<style>:root{color:#1f2328}@media (prefers-color-scheme:dark){:root{color:#e6edf3}}</style>"
-PARAMS = ("compute", "nets", "train", "seed", "scale")
 
 
 def main() -> None:
@@ -41,13 +40,15 @@ def main() -> None:
 
 def metric(row: dict[str, Any], experiment: str, name: str) -> Any:
     """A value of the experiment's row in the table of `dvc metrics`; DVC leaves the file out of names that only one has."""
-    value = row.get(f"metrics/summary/{experiment}.json:{name}", row.get(name))
+    file = Path(f"metrics/summary/{experiment}.json")
+    alone = row.get(name) if file.is_file() and name in file.read_text() else None
+    value = row.get(f"{file}:{name}", alone)
     return value if isinstance(value, int | float) else None
 
 
 def tabled(rows: list[dict[str, Any]], experiment: str, by: str) -> pd.DataFrame:
     """The params that differ among `rows`, and the column `by`, best first."""
-    names = [name for name in rows[0] if name.split(".")[0] in PARAMS]
+    names = [name for name in rows[0] if name.split(".")[0] in dvc.api.params_show()]
     differing = [name for name in names if len({str(row.get(name)) for row in rows}) > 1]
     records = [
         {"experiment": row.get("Experiment") or row["rev"]}

@@ -2,11 +2,12 @@
 
     python -m tools.torture --kills 50 --seed 14
 
-Runs a small pipeline with every kind of stage at scale smoke, its downloads from a slow server on this machine. Prints a
-table of the kills; ends with 1 and what is wrong when a promise is broken.
+Runs a small pipeline with every kind of stage of the first pipeline at scale smoke, its downloads from a slow server on
+this machine. Prints a table of the kills; ends with 1 and what is wrong when a promise is broken.
 """
 
 import argparse
+import contextlib
 import hashlib
 import http.server
 import os
@@ -32,10 +33,12 @@ from tools.lib.clones import Settings
 KEPT = {
     "relabel": ["cifar10_shuffled", "vehicles", "cat_dog_small", "mnist_in_order", "first_2000_embedded"],
     "train": ["multiclass", "vehicles", "lenet", "head_rmsprop"],
-    "describe": [], "learning_curve": ["lenet"], "tsne": ["digits_3_5_8"], "classify": ["raw"], "finetune": ["freeze_both"],
-    "predict": [], "backbones": ["lite0"], "style_transfer": [],
+    "describe": ["first_2000"],
+    "learning_curve": ["lenet"], "tsne": ["digits_3_5_8"], "classify": ["raw"], "finetune": ["freeze_both"],
+    "predict": ["photographs"], "style_transfer": ["pagoda"],
 }  # fmt: skip
 EPOCHS = 4
+PATIENCE = 1800  # seconds for a whole run
 STAGES = 3  # a run is killed in one of its first three stages
 LONGEST = 9.0  # seconds in that stage before a kill at a random time: longer than most take
 WRITES = 12  # files written in that stage before a kill at a write
@@ -63,7 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Kill the pipeline at random moments and compare what comes out.")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=14, help="of the moments")
-    parser.add_argument("--archives", type=Path, default=clones.ROOT / ".cache/downloads", help="a folder with the downloads")
+    parser.add_argument("--archives", type=Path, default=clones.downloads(), help="a folder with the downloads (%(default)s)")
     parser.add_argument("--table", type=Path, help="write the table there, too, as Markdown")
     wanted = parser.parse_args()
     if not wanted.archives.is_dir():
@@ -132,11 +135,20 @@ def start(folder: Path, targets: list[str], log: Path, **settings: str) -> "subp
                                 stdout=stream, stderr=subprocess.STDOUT, start_new_session=True)  # fmt: skip
 
 
+def waited_for(process: "subprocess.Popen[bytes]") -> int:
+    """Exit code of a run; it ends with us when we are interrupted or it takes longer than any should."""
+    try:
+        return process.wait(PATIENCE)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
 def run_to_end(folder: Path, targets: list[str] | None = None, **settings: str) -> None:
     """A whole `dvc repro`. Broken when it fails."""
     log = folder.parent / f"{folder.name}.log"
     log.write_bytes(b"")
-    if start(folder, targets or [], log, **settings).wait():
+    if waited_for(start(folder, targets or [], log, **settings)):
         raise Broken(f"dvc repro failed:\n{log.read_text(errors='replace')[-3000:]}")
 
 
@@ -151,8 +163,10 @@ def kill_and_go_on(folder: Path, targets: list[str], most: int, chance: random.R
     while True:
         log.write_bytes(b"")
         process = start(folder, targets, log, **settings)
-        kill = until_killed(process, folder, log, chance) if len(kills) < most else None
-        code = process.wait()
+        try:
+            kill = until_killed(process, folder, log, chance) if len(kills) < most else None
+        finally:
+            code = waited_for(process)
         output = text(log)
         epochs = {(label, epoch) for label, epoch, _ in EPOCH.findall(output)}
         if again := epochs & finished:

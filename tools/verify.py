@@ -30,7 +30,10 @@ def main() -> None:
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="verify-") as temporary:
         clone = Path(temporary)
-        clones.copy(clone, lambda settings: change(settings, wanted.set), wanted.commit)
+        try:
+            clones.copy(clone, lambda settings: change(settings, wanted.set), wanted.commit)
+        except subprocess.CalledProcessError as error:
+            sys.exit(f"error: --commit {wanted.commit}: {error.stderr.decode().strip()}")
         links(clone)
         committed = YAML(typ="safe").load(shown(wanted.commit, "dvc.lock"))["stages"]
         if unknown := sorted(set(wanted.stages) - set(committed)):
@@ -91,7 +94,7 @@ def by_how_much(commit: str, clone: Path, path: str) -> Iterator[str]:
     except subprocess.CalledProcessError:
         return
     after = json.loads((clone / path).read_text())
-    for name in before.keys() | after.keys():
+    for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):
             yield f"{name}: {before.get(name)} committed, {after.get(name)} here"
 

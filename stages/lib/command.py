@@ -15,15 +15,14 @@ import psutil
 from stages.lib import lockfile
 
 PARENT_SECONDS = 0.5  # how often a process looks whether its parent still lives
-SHELLS = ("sh", "dash", "bash", "zsh", "fish")  # DVC starts a stage through one
+STARTERS = ("python", "pypy", "dvc")  # names of programs begin so that start a stage or a worker; between them is a shell
 
 
 def run(main: Callable[..., None]) -> None:
     """Calls a stage's main with the command line's arguments; expected errors become one message and exit 1."""
-    if os.environ.get("DVC_STAGE"):
-        lockfile.keep()
-        end_with_parent()
     try:
+        if os.environ.get("DVC_STAGE"):
+            lockfile.keep()
         main(*sys.argv[1:])
     except KeyboardInterrupt:
         sys.exit("\ninterrupted: the same command goes on from here")
@@ -47,11 +46,22 @@ def run(main: Callable[..., None]) -> None:
 def end_with_parent() -> None:
     """Ends this process soon after the one that started it, however that ended: DVC leaves its stage running when killed."""
     above = psutil.Process().parents()
-    count = next((place for place, process in enumerate(above, 1) if process.name() not in SHELLS), 0)
+    count = next((place for place, process in enumerate(above, 1) if process.name().startswith(STARTERS)), 1)
 
     def watch() -> None:
-        while all(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in above[:count]):
+        while all(map(_lives, above[:count])):
             time.sleep(PARENT_SECONDS)
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+if os.environ.get("DVC_STAGE"):
+    end_with_parent()  # here and not in `run`: the imports that follow may take seconds

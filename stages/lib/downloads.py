@@ -6,6 +6,7 @@ stage is gone, however it went, its end of a pipe closes, and the group ends by 
 """
 
 import contextlib
+import errno
 import os
 import resource
 import shutil
@@ -141,6 +142,8 @@ def _run(
         if client.returncode:
             output.seek(max(0, output.seek(0, os.SEEK_END) - BLOCK))
             last = _last_line(output.read().decode(errors="replace"))
+            if os.strerror(errno.ENOSPC) in last or "ENOSPC" in last:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
             raise DownloadError(last if bar and last else f"{name} ended with {client.returncode}: {last or 'no output'}")
 
 

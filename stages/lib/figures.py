@@ -74,7 +74,7 @@ def learning_curve(tables: Mapping[str, pd.DataFrame], printed: Mapping[str, flo
 
 def parallel(table: pd.DataFrame, result: str) -> str:
     """A grid search as parallel coordinates: one line a combination, coloured by `result`, the best one thick."""
-    names = [name for name in table.columns if name not in ("loss", "accuracy", "holdout_loss", "holdout_accuracy")]
+    names = [name for name in table.columns if name not in (result, "loss", "accuracy", "holdout_loss", "holdout_accuracy")]
     figure, axes = _axes(5.4, 3.2)
     values = table[result]
     span = max(values.max() - values.min(), 1e-9)

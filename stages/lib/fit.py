@@ -150,9 +150,13 @@ def _keep(model: keras.Model, history: list[dict[str, float]], state: Path) -> N
     """Writes weights, optimizer and history to one file that is either the old one or the new one."""
     state.mkdir(parents=True, exist_ok=True)
     values = {f"variable_{place}": np.asarray(variable) for place, variable in enumerate(_variables(model))}
-    with (partial := state / f"epoch.{platform.node()}-{os.getpid()}.partial").open("wb") as stream:
-        np.savez(stream, allow_pickle=False, history=np.array(json.dumps(history)), **values)
-    os.replace(partial, state / "epoch.npz")
+    partial = state / f"epoch.{platform.node()}-{os.getpid()}.partial"
+    try:
+        with partial.open("wb") as stream:
+            np.savez(stream, allow_pickle=False, history=np.array(json.dumps(history)), **values)
+        os.replace(partial, state / "epoch.npz")
+    finally:
+        partial.unlink(missing_ok=True)  # what did not fit on the disk would keep it full
 
 
 def _restore(model: keras.Model, state: Path) -> list[dict[str, float]]:

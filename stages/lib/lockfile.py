@@ -1,8 +1,11 @@
 """dvc.lock, as it was when a stage began. DVC writes it in place: a kill at that moment leaves half of it."""
 
+import contextlib
 import json
 import os
 import shutil
+import subprocess
+import time
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -10,41 +13,50 @@ from ruamel.yaml.error import YAMLError
 
 LOCK = Path("dvc.lock")
 KEPT = Path(".state/dvc.lock")
+SETTLED = 2.0  # seconds in which a DVC that lives has written such a file to its end
 BUSY = Path(".dvc/tmp/rwlock")  # who reads and writes what; written in place, too
 
 
 def keep() -> None:
-    """Keeps a copy of dvc.lock with its time, whole since DVC has just read it."""
+    """Keeps a copy of dvc.lock with its time, whole since DVC has just read it. Without room on the disk there is none."""
     if LOCK.is_file():
         KEPT.parent.mkdir(exist_ok=True)
-        shutil.copy2(LOCK, partial := KEPT.with_suffix(f".{os.getpid()}.partial"))
-        os.replace(partial, KEPT)
+        with contextlib.suppress(OSError):
+            shutil.copy2(LOCK, partial := KEPT.with_suffix(".partial"))
+            os.replace(partial, KEPT)
 
 
-def recover() -> list[Path]:
-    """Puts the copy back where dvc.lock was cut off, without a copy removes it; gives the files that were mended."""
-    return [path for path, mended in ((LOCK, _put_back()), (BUSY, _cleared())) if mended]
+def recover() -> list[str]:
+    """Puts the copy back where dvc.lock was cut off, without a copy removes it; gives a line for each file that was mended.
 
-
-def _put_back() -> bool:
-    if not LOCK.is_file() or _is_whole(LOCK):
-        return False
-    if KEPT.is_file() and _is_whole(KEPT):
-        shutil.copy2(KEPT, partial := LOCK.with_suffix(".partial"))
-        os.replace(partial, LOCK)
-    else:
-        LOCK.unlink()
-    return True
-
-
-def _cleared() -> bool:
-    try:
-        json.loads(BUSY.read_text())
-    except FileNotFoundError:
-        return False
-    except ValueError:
+    A file that is being written by a DVC that lives is left alone. ValueError when dvc.lock has conflicts of a merge.
+    """
+    lines = []
+    if _stays_cut(LOCK):
+        if "<<<<<<<" in LOCK.read_text(errors="replace"):
+            raise ValueError(f"{LOCK}: has conflicts of a merge: take one side (`git checkout --ours {LOCK}`), then `dvc repro`")
+        if KEPT.is_file() and not _is_cut(KEPT):
+            shutil.copy2(KEPT, partial := LOCK.with_suffix(".partial"))
+            os.replace(partial, LOCK)
+            lines.append(f"{LOCK}: was cut off; put back as it was before the last stage")
+        else:
+            LOCK.unlink()
+            lines.append(
+                f"{LOCK}: was cut off; removed, since no stage has kept a copy (`git checkout {LOCK}` has the committed one)"
+            )
+    if _stays_cut(BUSY):
         BUSY.unlink()
-        return True
+        lines.append(f"{BUSY}: was cut off; removed")
+    return lines
+
+
+def _stays_cut(path: Path) -> bool:
+    """Whether a file is cut off, and nobody is writing it."""
+    while path.is_file() and _is_cut(path):
+        before = path.stat()
+        time.sleep(SETTLED)
+        if path.is_file() and (path.stat().st_mtime_ns, path.stat().st_size) == (before.st_mtime_ns, before.st_size):
+            return True
     return False
 
 
@@ -53,9 +65,27 @@ def written() -> int:
     return LOCK.stat().st_mtime_ns if LOCK.is_file() else 0
 
 
-def _is_whole(path: Path) -> bool:
+def _is_cut(path: Path) -> bool:
     text = path.read_text(errors="replace")
-    try:
-        return text.endswith("\n") and isinstance(YAML(typ="safe").load(text), dict)
-    except YAMLError:
+    if path == BUSY:
+        try:
+            json.loads(text)
+        except ValueError:
+            return True
         return False
+    try:
+        stages = YAML(typ="safe").load(text)["stages"]
+        last = list(stages.values())[-1]["outs"][-1]
+    except (YAMLError, AttributeError, TypeError, KeyError, IndexError):
+        return True
+    if not text.endswith("\n") or not {"path", "size"} <= set(last):
+        return True
+    if path == KEPT or not KEPT.is_file() or LOCK.stat().st_mtime_ns <= KEPT.stat().st_mtime_ns:
+        return False
+    lost = set(YAML(typ="safe").load(KEPT.read_text())["stages"]) - set(stages)  # cut between two entries
+    return bool(lost) and text != _committed()
+
+
+def _committed() -> str:
+    """dvc.lock as git has it: one of another branch is whole, though stages of this one are not in it."""
+    return subprocess.run(["git", "show", f"HEAD:./{LOCK}"], capture_output=True, text=True, check=False).stdout

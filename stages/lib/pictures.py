@@ -1,4 +1,4 @@
-"""Pictures made of a data set's own pixels, enlarged without smoothing."""
+"""Pictures made of a data set's own pixels, enlarged without smoothing; in a page the larger ones are packed as WebP."""
 
 import base64
 import io

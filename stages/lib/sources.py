@@ -4,6 +4,7 @@ The sources of params.yaml are tried in that order. Whatever is fetched is check
 into the cache only when whole; a source that fails is named in the log and the next one is tried.
 """
 
+import errno
 import hashlib
 import os
 import shutil
@@ -45,6 +46,7 @@ def arrays(name: str, spec: Download) -> Arrays:
         try:
             return _checked(READERS[source.reader](_fetch(source)), spec)
         except Exception as error:  # a broken file makes its reader raise anything
+            _unless_full(error)
             failures.append(_failed(str(place), error))
     raise SourceError(_no_source(name, spec.sources, f"download.{name}.sources", failures))
 
@@ -68,6 +70,7 @@ def files(name: str, places: Sequence[Place]) -> list[Path]:
         try:
             return _fetch(place)
         except Exception as error:  # clients fail in ways of their own
+            _unless_full(error)
             failures.append(_failed(str(address), error))
     raise SourceError(_no_source(name, places, "its sources", failures))
 
@@ -130,6 +133,12 @@ def _checked(got: Arrays, spec: Download) -> Arrays:
         if (digest := array_sha256(got[name])) != spec.arrays[name]:
             raise SourceError(f"{name}: SHA-256 of the array is {digest}, expected {spec.arrays[name]}")
     return got
+
+
+def _unless_full(error: Exception) -> None:
+    """Raises `error` when it is a full disk: no other source would be of help."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        raise error
 
 
 def _failed(place: str, error: Exception) -> str:

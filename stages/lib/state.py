@@ -47,7 +47,8 @@ def finish(state: Path) -> None:
     Under DVC not before dvc.lock names these results (see `folder`): killed in between, DVC runs the stage once more.
     """
     if os.environ.get("DVC_STAGE") and state.is_dir():
-        (state / FINISHED).write_text(str(lockfile.written()))
+        (partial := state / f"{FINISHED}.partial").write_text(str(lockfile.written()))
+        os.replace(partial, state / FINISHED)
     else:
         shutil.rmtree(state, ignore_errors=True)
 

@@ -111,8 +111,8 @@ def test_a_second_run_at_the_same_time_says_so_and_lets_the_first_go_on(interrup
 
 
 @pytest.mark.parametrize(("stage", "message"), [("download@mnist", "disk is full"), ("train@lenet", "disk is full")])
-def test_a_full_disk_is_a_clear_message_and_more_room_is_enough(full, tmp_path, stage, message):
-    assert message in fulldisk.refused(full, stage, tmp_path)
+def test_a_full_disk_is_a_clear_message_and_more_room_is_enough(full, tmp_path, datasets, stage, message):
+    assert message in fulldisk.refused(full, stage, tmp_path, DATASETS_DIR=str(datasets))
 
 
 @pytest.fixture(scope="module")
@@ -133,9 +133,8 @@ def test_a_lock_file_that_was_cut_off_is_put_back(folder):
     kept.write_bytes(whole)
     for cut in (0, len(whole) // 2, len(whole) - 1):
         lock.write_bytes(whole[:cut])
-        assert subprocess.run(["dvc", "status", "-q"], cwd=folder, env=clones.environment()).returncode != 0
         done = subprocess.run([sys.executable, "-m", "tools.recover"], cwd=folder, capture_output=True, text=True)
-        assert "was cut off by a kill" in done.stderr
+        assert "was cut off; put back" in done.stderr
         assert lock.read_bytes() == whole
     done = subprocess.run([sys.executable, "-m", "tools.recover"], cwd=folder, capture_output=True, text=True)
     assert done.stderr == ""

@@ -80,6 +80,17 @@ def test_roc_points_enclose_scikit_learns_area():
     assert area == pytest.approx(metrics.roc_auc_score(labels, positive))
 
 
+def test_a_long_roc_curve_is_thinned_and_keeps_its_ends_and_area():
+    random = np.random.default_rng(6)
+    labels = random.integers(0, 2, 5000)
+    positive = np.clip(labels * 0.3 + random.random(5000) * 0.7, 0, 1)
+    points = scores.roc(labels, np.stack([1 - positive, positive], axis=1), 2)
+    assert len(points) == scores.ROC_POINTS < len(np.unique(positive))
+    assert [(point["fpr"], point["tpr"]) for point in (points[0], points[-1])] == [(0, 0), (1, 1)]
+    area = np.trapezoid([point["tpr"] for point in points], [point["fpr"] for point in points])
+    assert area == pytest.approx(metrics.roc_auc_score(labels, positive), abs=0.01)
+
+
 def test_the_classification_report_is_a_hand_calculation():
     labels, guesses = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 0, 1])
     first, second, third = scores.report(labels, guesses, ["a", "b", "c"])

@@ -1,13 +1,20 @@
 """Where a training goes on from, and for how long that is kept."""
 
 import os
+import pathlib
+import subprocess
+import time
 
 import pytest
 
 from stages.lib import lockfile, state
 from tests.unit.test_fit import small_split
 
-LOCK = "schema: '2.0'\nstages:\n  train@a:\n    cmd: python -m stages.train a\n"
+STAGE = (
+    "  {0}:\n    cmd: python -m stages.train a\n    outs:\n"
+    + "    - path: models/{0}.keras\n      hash: md5\n      md5: ab\n      size: 5\n"
+)
+LOCK = "schema: '2.0'\nstages:\n" + STAGE.format("train@a") + STAGE.format("train@b") + STAGE.format("train@c")
 
 
 @pytest.fixture
@@ -15,6 +22,8 @@ def under_dvc(tmp_path, monkeypatch):
     """A folder with a dvc.lock, as a stage under DVC finds it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DVC_STAGE", "train@a")
+    monkeypatch.setattr(lockfile, "SETTLED", 0.01)
+    subprocess.run(["git", "init", "-q"], check=True)
     (tmp_path / "dvc.lock").write_text(LOCK)
     return tmp_path
 
@@ -67,32 +76,73 @@ def test_several_workers_may_sweep_at_once(under_dvc, monkeypatch):
         (folder / "finished").unlink(missing_ok=True)
         return written()
 
-    monkeypatch.setattr(state.Path, "glob", lambda path, pattern: iter([folder / "finished", folder / "gone/finished"]))
-    monkeypatch.setattr(state.lockfile, "written", swept_by_another)
+    monkeypatch.setattr(pathlib.Path, "glob", lambda path, pattern: iter([folder / "finished", folder / "gone/finished"]))
+    monkeypatch.setattr(lockfile, "written", swept_by_another)
     state.sweep()
 
 
-@pytest.mark.parametrize("left", ["", LOCK[:30], LOCK[:-1], "stages: {"])
-def test_a_lock_that_was_cut_off_is_put_back_with_its_time(under_dvc, left):
+@pytest.mark.parametrize("cut", [0, *(place + 1 for place, letter in enumerate(LOCK[:-1]) if letter == "\n"), 30, len(LOCK) - 1])
+def test_a_lock_that_was_cut_off_anywhere_is_put_back_with_its_time(under_dvc, cut):
     os.utime(under_dvc / "dvc.lock", ns=(7_000_000_000, 7_000_000_000))
     lockfile.keep()
-    (under_dvc / "dvc.lock").write_text(left)
-    assert lockfile.recover()
+    (under_dvc / "dvc.lock").write_text(LOCK[:cut])
+    assert len(lockfile.recover()) == 1
     assert (under_dvc / "dvc.lock").read_text() == LOCK
     assert lockfile.written() == 7_000_000_000
 
 
 def test_a_whole_lock_is_left_alone(under_dvc):
     lockfile.keep()
-    (under_dvc / "dvc.lock").write_text(LOCK + "  train@b:\n    cmd: x\n")
-    assert not lockfile.recover()
-    assert "train@b" in (under_dvc / "dvc.lock").read_text()
+    more = LOCK + STAGE.format("train@d")
+    (under_dvc / "dvc.lock").write_text(more)
+    assert lockfile.recover() == []
+    assert (under_dvc / "dvc.lock").read_text() == more
+
+
+def test_the_lock_of_another_commit_is_left_alone_though_it_has_fewer_stages(under_dvc):
+    lockfile.keep()
+    fewer = "schema: '2.0'\nstages:\n" + STAGE.format("train@a")
+    (under_dvc / "dvc.lock").write_text(fewer)
+    subprocess.run(["git", "add", "dvc.lock"], check=True)
+    subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@localhost", "commit", "-q", "-m", "fewer"], check=True)
+    assert lockfile.recover() == []
+
+
+def test_a_lock_that_is_being_written_is_left_alone(under_dvc, monkeypatch):
+    lockfile.keep()
+    (under_dvc / "dvc.lock").write_text(LOCK[:40])
+    monkeypatch.setattr(time, "sleep", lambda seconds: (under_dvc / "dvc.lock").write_text(LOCK + "\n"))
+    assert lockfile.recover() == []
+
+
+def test_a_lock_with_conflicts_of_a_merge_is_an_error_and_left_alone(under_dvc):
+    lockfile.keep()
+    conflict = LOCK.replace("      size: 5\n", "<<<<<<< HEAD\n      size: 5\n", 1)
+    (under_dvc / "dvc.lock").write_text(conflict)
+    with pytest.raises(ValueError, match="conflicts of a merge"):
+        lockfile.recover()
+    assert (under_dvc / "dvc.lock").read_text() == conflict
 
 
 def test_a_lock_that_was_cut_off_in_the_first_stage_of_all_is_removed(under_dvc):
     (under_dvc / "dvc.lock").write_text("")
-    assert lockfile.recover()
+    assert "removed" in lockfile.recover()[0]
     assert not (under_dvc / "dvc.lock").exists()
+
+
+def test_a_disk_that_fills_up_at_a_trainings_end_does_not_forget_it(under_dvc, monkeypatch):
+    folder = trained()
+
+    def full(path, text):
+        path.touch()
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pathlib.Path, "write_text", full)
+        with pytest.raises(OSError, match="No space"):
+            state.finish(folder)
+    state.sweep()
+    assert folder.is_dir()
 
 
 @pytest.mark.parametrize(("left", "mended"), [("", True), ('{"read": {"a', True), ("{}", False)])

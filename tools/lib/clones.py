@@ -13,6 +13,10 @@ from ruamel.yaml import YAML
 ROOT = Path(__file__).parents[2]
 OUTPUTS = re.compile(r"(photos/)?(metrics/|plots/|reports/|dvc\.lock)")
 
+OWN_CACHE = "[cache]\n    dir = cache\n"  # whatever cache this user's other projects share
+OWN_SETTINGS = ["-c", "user.name=relearn", "-c", "user.email=relearn@localhost", "-c", "commit.gpgsign=false",
+                "-c", "core.hooksPath=/dev/null"]  # fmt: skip
+
 Settings = dict[str, Any]
 
 
@@ -37,13 +41,19 @@ def copy(folder: Path, change: Callable[[Settings], None], commit: str | None = 
     change(settings)
     with (folder / "params.yaml").open("w") as stream:
         YAML().dump(settings, stream)
+    (folder / ".dvc/config.local").write_text(OWN_CACHE)
     for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "a copy"]):
-        _output("git", "-c", "user.name=relearn", "-c", "user.email=relearn@localhost", *command, cwd=folder)
+        _output("git", *OWN_SETTINGS, *command, cwd=folder)
 
 
 def environment(**more: str) -> dict[str, str]:
     """The environment of this process with this Python and its DVC first on the PATH."""
     return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"} | more
+
+
+def downloads() -> Path:
+    """Where the archives are that the project fetches: the user's folder, or the cache, which `make repro` fills."""
+    return Path(os.environ.get("DATASETS_DIR") or ROOT / ".cache/downloads")
 
 
 def lock(folder: Path) -> dict[str, Any]:
