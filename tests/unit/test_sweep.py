@@ -1,0 +1,49 @@
+"""The table of a sweep, and by how much outputs differ."""
+
+import json
+
+import pytest
+
+from tools import sweep, verify
+
+ROWS = [
+    {"Experiment": "calm-ants", "rev": "a", "train.x.batch": 10.0, "seed": 14.0, "metrics/summary/x.json:accuracy": 0.7},
+    {"Experiment": "bold-bees", "rev": "b", "train.x.batch": 30.0, "seed": 14.0, "metrics/summary/x.json:accuracy": 0.8},
+]
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder with a metrics file of experiment x."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "metrics/summary").mkdir(parents=True)
+    (tmp_path / "metrics/summary/x.json").write_text(json.dumps({"accuracy": 0.7, "auc": 0.9}))
+    monkeypatch.setattr("dvc.api.params_show", lambda: {"train": {}, "seed": 14})
+    return tmp_path
+
+
+def test_a_sweep_is_a_table_of_what_differs_best_first(project):
+    table = sweep.tabled(ROWS, "x", "accuracy")
+    assert sweep.markdown(table).splitlines() == [
+        "| experiment | train.x.batch | accuracy |",
+        "|---|---|---|",
+        "| bold-bees | 30 | 0.8 |",
+        "| calm-ants | 10 | 0.7 |",
+    ]
+
+
+def test_a_metric_that_only_another_experiment_has_is_none_of_this_one(project):
+    row = {"auc": 0.9, "mcnemar_p": 0.03}
+    assert sweep.metric(row, "x", "auc") == 0.9
+    assert sweep.metric(row, "x", "mcnemar_p") is None
+    assert sweep.metric(row, "y", "auc") is None
+
+
+def test_metrics_that_differ_are_shown_side_by_side(project, monkeypatch):
+    committed = {"accuracy": 0.6, "auc": 0.9, "loss": 1.0}
+    monkeypatch.setattr(verify, "shown", lambda commit, path: json.dumps(committed))
+    assert list(verify.by_how_much("HEAD", project, "metrics/summary/x.json")) == [
+        "accuracy: 0.6 committed, 0.7 here",
+        "loss: 1.0 committed, None here",
+    ]
+    assert list(verify.by_how_much("HEAD", project, "models/x.keras")) == []
