@@ -132,7 +132,13 @@ def start(folder: Path, targets: list[str], log: Path, **settings: str) -> "subp
     """`dvc repro` with these environment variables, in a process group of its own, as a terminal gives it."""
     with log.open("ab") as stream:
         return subprocess.Popen(["dvc", "repro", *targets], cwd=folder, env=clones.environment(PYTHONUNBUFFERED="1", **settings),
-                                stdout=stream, stderr=subprocess.STDOUT, start_new_session=True)  # fmt: skip
+                                stdout=stream, stderr=subprocess.STDOUT, start_new_session=True,
+                                preexec_fn=interruptible)  # fmt: skip
+
+
+def interruptible() -> None:
+    """Lets Ctrl-C reach a new process, also when a shell has started us in the background: there it is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def waited_for(process: "subprocess.Popen[bytes]") -> int:
