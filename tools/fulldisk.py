@@ -20,6 +20,7 @@ from tools.torture import Broken
 
 ROOM = 2**30  # bytes, made after the failure
 PAGE = 4096
+SPARE = 16 * PAGE  # bytes for what DVC itself writes
 SCRIPT = """
 set -e
 mount -t tmpfs -o size={small} tmpfs {disk}
@@ -45,9 +46,13 @@ def main() -> None:
         whole = torture.prepared(Path(temporary) / "whole", address)
         torture.run_to_end(whole)
         stages = wanted.stages or list(clones.lock(whole))
-        for stage in stages:
+        small = [stage for stage in stages if half_of(whole, stage) < SPARE]
+        for stage in set(stages) - set(small):
             print(f"{stage:28} {refused(whole, stage, Path(temporary))}", flush=True)
-    print(f"{len(stages)} stages: each failed with a clear message, and ended with the same bytes once there was room")
+    print(
+        f"{len(stages) - len(small)} stages: each failed with a clear message, and ended with the same bytes once there was room"
+    )
+    print(f"left out, since they write next to nothing: {', '.join(small) or 'none'}")
 
 
 def can_mount() -> bool:
@@ -63,14 +68,11 @@ def refused(whole: Path, stage: str, temporary: Path, **settings: str) -> str:
     disk.mkdir(exist_ok=True)
     outs = [out["path"] for out in clones.lock(whole)[stage]["outs"]]
     shutil.copytree(whole, part, symlinks=True, ignore=shutil.ignore_patterns("cache", ".cache", ".git"))
-    half = 0
+    half = half_of(whole, stage)
     for path in (part / out for out in outs):
-        half += used(path) // 2
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     subprocess.run(["git", "init", "-q"], cwd=part, check=True)
-    script = SCRIPT.format(
-        small=used(part) + half + 16 * PAGE, large=ROOM + used(part), disk=disk, folder=part, stage=stage, log=log
-    )
+    script = SCRIPT.format(small=used(part) + half + SPARE, large=ROOM + used(part), disk=disk, folder=part, stage=stage, log=log)
     command = ["unshare", "--map-root-user", "--mount", "sh", "-c", script]
     done = subprocess.run(command, env=clones.environment(**settings), capture_output=True, text=True, check=False)
     text = Path(f"{log}.full").read_text().replace("\r", "\n")
@@ -85,6 +87,11 @@ def refused(whole: Path, stage: str, temporary: Path, **settings: str) -> str:
     if Path(f"{log}.lock").read_bytes() != (whole / "dvc.lock").read_bytes():
         raise Broken(f"{stage}: another dvc.lock after there was room")
     return " ".join(" ".join(lines).split())[:160]
+
+
+def half_of(whole: Path, stage: str) -> int:
+    """Half of the bytes that a stage writes."""
+    return sum(used(whole / out["path"]) for out in clones.lock(whole)[stage]["outs"]) // 2
 
 
 def used(path: Path) -> int:

@@ -23,7 +23,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write a picture there (.svg)")
     wanted = parser.parse_args()
     rows = [row for row in dvc.api.exp_show() if row.get("typ") != "baseline"]
-    ended = [row for row in rows if metric(row, wanted.experiment, wanted.by) is not None]
+    ended = [
+        row for row in rows if row.get("State") in (None, "", "Success") and metric(row, wanted.experiment, wanted.by) is not None
+    ]
     if not ended:
         sys.exit(f"error: no experiment of the present commit has {wanted.by} of {wanted.experiment}: see `dvc exp show`")
     table = tabled(ended, wanted.experiment, wanted.by)
@@ -48,7 +50,8 @@ def metric(row: dict[str, Any], experiment: str, name: str) -> Any:
 
 def tabled(rows: list[dict[str, Any]], experiment: str, by: str) -> pd.DataFrame:
     """The params that differ among `rows`, and the column `by`, best first."""
-    names = [name for name in rows[0] if name.split(".")[0] in dvc.api.params_show()]
+    known = set(dvc.api.params_show())
+    names = [name for name in rows[0] if name.split(".")[0] in known]
     differing = [name for name in names if len({str(row.get(name)) for row in rows}) > 1]
     records = [
         {"experiment": row.get("Experiment") or row["rev"]}

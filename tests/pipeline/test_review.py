@@ -360,7 +360,7 @@ def test_make_review_writes_nothing_but_markdown(project):
     """With the project's own Makefile, whose set-up is taken for done."""
     shutil.copy2(ROOT / "Makefile", "Makefile")
     edit("requirements.txt", "")
-    edit("constraints.txt", "")
+    edit("requirements-build.txt", "")
     edit("venv/.installed", "")
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
