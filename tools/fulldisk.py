@@ -47,7 +47,7 @@ def main() -> None:
         torture.run_to_end(whole)
         stages = wanted.stages or list(clones.lock(whole))
         small = [stage for stage in stages if half_of(whole, stage) < SPARE]
-        for stage in set(stages) - set(small):
+        for stage in filter(lambda stage: stage not in small, stages):
             print(f"{stage:28} {refused(whole, stage, Path(temporary))}", flush=True)
     print(
         f"{len(stages) - len(small)} stages: each failed with a clear message, and ended with the same bytes once there was room"

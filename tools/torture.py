@@ -175,8 +175,8 @@ def kill_and_go_on(folder: Path, targets: list[str], most: int, chance: random.R
             code = waited_for(process)
         output = text(log)
         epochs = {(label, epoch) for label, epoch, _ in EPOCH.findall(output)}
-        if again := epochs & finished:
-            raise Broken(f"trained again, though it had been finished: {sorted(again)}")
+        if repeated := epochs & finished:
+            raise Broken(f"trained again, though it had been finished: {sorted(repeated)}")
         finished |= epochs
         if kill is None:
             if code:

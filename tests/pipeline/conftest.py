@@ -5,15 +5,14 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.conftest import ROOT
+from tools.lib import clones
 
-OUTPUTS = re.compile(r"(photos/)?(metrics/|plots/|reports/|dvc\.lock)")
 LEFT_OUT = {
     "deep_adadelta", "deep_sgd", "mnist_dense", "cifar_simple", "cifar_deeper", "head_adam", "head_short", "head_pooled",
     "scratch_deep", "freeze_none", "freeze_conv0", "freeze_conv1", "freeze_all",
@@ -28,13 +27,7 @@ class Clone:
 
     def __init__(self, folder: Path, datasets: Path) -> None:
         self.folder, self.datasets = folder, datasets
-        listed = subprocess.run(
-            ["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
-        ).stdout.split("\0")
-        for name in filter(None, listed):
-            if (ROOT / name).is_file() and not OUTPUTS.match(name):
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, folder / name)
+        clones.copy_files(folder)
         for path in (folder / "params.yaml", folder / "photos/params.yaml"):
             path.write_text(path.read_text().replace("scale: quick", "scale: smoke", 1))
         without_some_experiments(folder)
@@ -43,12 +36,11 @@ class Clone:
 
     def run(self, *command: str, check: bool = True, inside: str = "") -> subprocess.CompletedProcess[str]:
         """Runs a command in the clone or a folder `inside` it, with the tests' own Python and DVC first on the PATH."""
-        environment = os.environ | {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "DATASETS_DIR": str(self.datasets),
-            "GIT_AUTHOR_NAME": "test", "GIT_AUTHOR_EMAIL": "test@localhost",
-            "GIT_COMMITTER_NAME": "test", "GIT_COMMITTER_EMAIL": "test@localhost",
-        }  # fmt: skip
+        environment = clones.environment(
+            DATASETS_DIR=str(self.datasets),
+            GIT_AUTHOR_NAME="test", GIT_AUTHOR_EMAIL="test@localhost",
+            GIT_COMMITTER_NAME="test", GIT_COMMITTER_EMAIL="test@localhost",
+        )  # fmt: skip
         done = subprocess.run(command, cwd=self.folder / inside, env=environment, capture_output=True, text=True)
         if check and done.returncode:
             pytest.fail(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")

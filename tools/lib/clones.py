@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -30,10 +31,7 @@ def copy(folder: Path, change: Callable[[Settings], None], commit: str | None = 
         archive = subprocess.run(["git", "archive", commit], cwd=ROOT, capture_output=True, check=True).stdout
         subprocess.run(["tar", "-x"], cwd=folder, input=archive, check=True)
     else:
-        for name in _output("git", "ls-files", "-z", "-co", "--exclude-standard", cwd=ROOT).split("\0"):
-            if name and (ROOT / name).is_file():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                (folder / name).write_bytes((ROOT / name).read_bytes())
+        copy_files(folder)
     for path in folder.rglob("*"):
         if path.is_file() and OUTPUTS.match(path.relative_to(folder).as_posix()):
             path.unlink()
@@ -44,6 +42,14 @@ def copy(folder: Path, change: Callable[[Settings], None], commit: str | None = 
     (folder / ".dvc/config.local").write_text(OWN_CACHE)
     for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "a copy"]):
         _output("git", *OWN_SETTINGS, *command, cwd=folder)
+
+
+def copy_files(folder: Path) -> None:
+    """Copies the working tree without what git ignores and without outputs."""
+    for name in _output("git", "ls-files", "-z", "-co", "--exclude-standard", cwd=ROOT).split("\0"):
+        if name and (ROOT / name).is_file() and not OUTPUTS.match(name):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
 
 
 def environment(**more: str) -> dict[str, str]:
