@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.lib import arrays, command, compute, fit, nets, params, pictures, records, scores, timings
+from stages.lib import arrays, command, compute, crops, fit, nets, params, pictures, records, scores, timings
 from stages.lib.arrays import Parts, Split, View
 from stages.lib.engine import keras
 
@@ -28,9 +28,12 @@ def main(key: str) -> None:
         view, parts = opened(settings, key)
         score = parts.score
         model = nets.load(Path(f"models/{key}.keras"))
-        probabilities = fit.predict(model, score)
+        views = settings.evaluate.test_time_augmentation.get(key)
+        probabilities = fit.predict(model, score, views)
         guesses = probabilities.argmax(axis=1)
         found = scores.multiclass(score.labels, probabilities, view.classes)
+        if views:
+            found["accuracy_of_one_view"] = scores.accuracy(score.labels, fit.predict(model, score).argmax(axis=1))
         if len(view.classes) == 2:
             found |= scores.binary(score.labels, probabilities[:, 1], guesses)
             found |= fine_errors(score.labels, guesses, score.fine_labels, view)
@@ -39,7 +42,7 @@ def main(key: str) -> None:
             "report": scores.report(score.labels, guesses, view.classes),
         }
         if key in settings.evaluate.also_train:
-            seen = fit.predict(model, parts.train)
+            seen = fit.predict(model, parts.train, views)
             found |= {f"train_{name}": n for name, n in scores.multiclass(parts.train.labels, seen, view.classes).items()}
             counts = scores.confusion(parts.train.labels, seen.argmax(axis=1), len(view.classes))
             shown["train_confusion"] = counts.tolist()
@@ -68,12 +71,13 @@ def opened(settings: params.Params, key: str) -> tuple[View, Parts]:
 
 def augmented(train: Split, changes: params.Augmentation) -> str:
     """A sheet of the first training images, each as it is and as the augmentation changes it, as a `data:` address."""
-    random = keras.Sequential(nets.augmentation(changes))
+    random = keras.Sequential([keras.layers.Identity(), *nets.augmentation(changes)])
     images = train.batch(slice(0, AUGMENTED))
     versions = [images]
     for epoch in range(VERSIONS):
         fit.reset_random_layers(random, 0, epoch)
-        versions.append(np.asarray(random(images, training=True)).round().astype(np.uint8))
+        changed = crops.apply(images, crops.draw(changes, len(images), 0, epoch))
+        versions.append(np.asarray(random(changed, training=True)).round().astype(np.uint8))
     return pictures.sheet_uri(np.stack(versions, axis=1).reshape(-1, *images.shape[1:]), 1 + VERSIONS)
 
 

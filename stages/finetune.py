@@ -50,7 +50,7 @@ def train_one(settings: params.Params, key: str, repeat: int) -> tuple[dict[str,
         model = nets.build(settings.nets[spec.net], train.image_shape, len(view.classes), seed, nets.front(spec, train))
     else:
         model = nets.adapt(nets.load(Path(spec.start)), len(view.classes), spec.head, spec.freeze, seed)
-    trained = nets.trainer(model, spec.optimizer, spec.augmentation)
+    trained = nets.trainer(model, spec, len(train))
     weights = model.get_weights()
     before = scores.accuracy(score.labels, fit.predict(model, score).argmax(axis=1))
     kept = state.folder(f"finetune-{key}-{repeat}", spec.model_dump(), seed, machine,

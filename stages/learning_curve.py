@@ -54,7 +54,7 @@ def train_one(settings: params.Params, key: str, count: int, repeat: int) -> tup
     seed = seeds.derive(settings.seed, "learning_curve", key, count, repeat)
     net = settings.nets[spec.net]
     model = nets.build(net, train.image_shape, len(view.classes), seed, nets.front(spec, train))
-    trained = nets.trainer(model, spec.optimizer, spec.augmentation)
+    trained = nets.trainer(model, spec, len(train))
     kept = state.folder(f"learning_curve-{key}-{count}-{repeat}", spec.model_dump(), net, seed, machine,
                         splits=[train, validation])  # fmt: skip
     fit.run(trained, train, validation, spec, seed, kept, f"{key}, {count} images, repeat {repeat + 1}")

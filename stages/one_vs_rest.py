@@ -65,7 +65,7 @@ def train_one(settings: params.Params, positive: int, name: str) -> tuple[np.nda
     seed = seeds.derive(settings.seed, "one_vs_rest", name)
     net = settings.nets[spec.net]
     model = nets.build(net, train.image_shape, 2, seed, nets.front(spec, train))
-    trained = nets.trainer(model, spec.optimizer, spec.augmentation)
+    trained = nets.trainer(model, spec, len(train))
     kept = state.folder(f"one_vs_rest-{name}", spec.model_dump(), net, seed, machine, splits=[train])
     fit.run(trained, train, validation, spec, seed, kept, f"one_vs_rest {name}")
     nets.save(model, kept / MODEL)

@@ -25,7 +25,7 @@ def main(key: str) -> None:
         net = settings.nets[spec.net]
         with scope:
             model = nets.build(net, view.train.image_shape, len(view.classes), seed, nets.front(spec, parts.train))
-            trained = nets.trainer(model, spec.optimizer, spec.augmentation)
+            trained = nets.trainer(model, spec, len(parts.train))
             print(nets.summary(model))
             print(f"{key}: {len(parts.train)} images, {machine}", flush=True)
             kept = state.folder(f"train-{key}", spec.model_dump(), net, seed, machine, splits=parts[:2])
@@ -33,7 +33,8 @@ def main(key: str) -> None:
         nets.save(model, Path(f"models/{key}.keras"))
         records.write_csv(Path(f"plots/history/{key}.csv"), history)
         last = {str(name): float(value) for name, value in history.iloc[-1].items() if name != "epoch"}
-        about = {"images": len(parts.train), "epochs": spec.epochs, "parameters": model.count_params()}
+        petaflops = nets.TRAINING * nets.operations(model) * len(parts.train) * spec.epochs / 1e15
+        about = {"images": len(parts.train), "epochs": spec.epochs, "parameters": model.count_params(), "petaflops": petaflops}
         records.write_json(Path(f"metrics/train/{key}.json"), about | last | machine)
         state.finish(kept)
 

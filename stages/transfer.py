@@ -41,8 +41,9 @@ def main(key: str) -> None:
             copies = max(spec.copies, 1)
             train = frozen.run_once(lower, train, spec.augmentation, copies, seed, kept / "train.npy", f"{key} train")
             holdout = frozen.run_once(lower, holdout, None, 1, seed, kept / "holdout.npy", f"{key} holdout")
-        trained = nets.trainer(part, spec.optimizer, None if cached else spec.augmentation)
-        history = fit.run(trained, train, holdout, spec, seed, kept, key)
+        phase = spec.model_copy(update={"augmentation": None}) if cached else spec
+        trained = nets.trainer(part, phase, len(train) // train.copies)
+        history = fit.run(trained, train, holdout, phase, seed, kept, key)
         nets.save(model, Path(f"models/{key}.keras"))
         records.write_csv(Path(f"plots/history/{key}.csv"), history)
         last = {str(name): float(value) for name, value in history.iloc[-1].items() if name != "epoch"}

@@ -70,7 +70,7 @@ def trained(
     seed = seeds.derive(settings.seed, "tune", key, place)
     net = spec.net.format(**choice)
     model = nets.build(net, train.image_shape, len(view.classes), seed, nets.front(phase, train))
-    nets.compile_for(model, spec.optimizer)
+    nets.compile_for(model, phase, len(train))
     kept = state.folder(f"tune-{key}-{place}", phase.model_dump(), net, seed, machine, splits=[train, holdout])
     return model, fit.run(model, train, holdout, phase, seed, kept, f"{key} {net}, batch {phase.batch}")
 

@@ -56,6 +56,16 @@ class Split:
         mean = float((counts * values).sum() / np.sum(counts))
         return mean, float(np.sqrt((counts * (values - mean) ** 2).sum() / np.sum(counts)))
 
+    def channel_statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of each channel (C,) over all pixels, from exact sums."""
+        total, squares = np.zeros((2, self.image_shape[-1]), np.int64)
+        for at in range(0, len(self), STATISTICS_BLOCK):
+            block = self.batch(slice(at, at + STATISTICS_BLOCK)).astype(np.int64)
+            total += block.sum(axis=(0, 1, 2))
+            squares += (block * block).sum(axis=(0, 1, 2))
+        pixels = len(self) * int(np.prod(self.image_shape[:2]))
+        return total / pixels, np.sqrt(squares / pixels - (total / pixels) ** 2)
+
     def part(self, places: slice | np.ndarray) -> "Split":
         """The split of the rows at `places` only, in their order."""
         return Split(self.images, self.rows[places], self.labels[places], self.fine_labels[places], self.crop)

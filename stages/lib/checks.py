@@ -103,6 +103,8 @@ def mismatches(params: Params) -> list[str]:
     found += _transfer_mistakes(params, known)
     for key in params.evaluate.also_train:
         known("evaluate.also_train", key, [*params.train, *params.transfer])
+    for key in params.evaluate.test_time_augmentation:
+        known("evaluate.test_time_augmentation", key, [*params.train, *params.transfer])
     for key in params.report.gallery:
         known(f"report.gallery.{key}", key, [*params.train, *params.transfer])
     return found + _twice(params)
@@ -209,8 +211,9 @@ def _fit_mistakes(path: str, fit: Fit, params: Params) -> list[str]:
         return [f"{path}.images: {fit.images!r} is not what the labels are of: relabel.{fit.labels} has {view.images!r}"]
     side, shape = fit.side or params.view_side(fit.labels), params.image_shape(fit.images)
     if side and shape:
+        whitened = fit.pixels == "whitened"
         try:
-            layers.flat_units(params.nets[fit.net], side, shape[2])
+            layers.flat_units(params.nets[fit.net], side - whitened, 8 * shape[2] if whitened else shape[2])
         except ValueError as error:
             return [f"{path}.net: {fit.net!r} does not fit images of {side} pixels: {error}"]
     if view.test_images is not None and fit.validation >= view.test_images:
@@ -231,6 +234,6 @@ def _finetune_mistakes(path: str, tuned: Finetune, params: Params) -> list[str]:
     if tuned.labels in params.relabel and params.view_side(base.labels) != params.view_side(tuned.labels):
         found.append(f"{path}.start: {tuned.base} was trained on images of {params.view_side(base.labels)} pixels, "
                      f"{tuned.labels} has {params.view_side(tuned.labels)}")  # fmt: skip
-    names = [layer.name for layer in layers.parse(params.nets[tuned.net]) if layer.kind in ("conv", "dense")]
+    names = [layer.name for layer in layers.parse(params.nets[tuned.net]) if layer.kind in ("conv", "identity", "dense")]
     found += [f"{path}.freeze: {name!r} is none of {', '.join(names)}" for name in tuned.freeze if name not in names]
     return found

@@ -19,23 +19,28 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.lib import seeds
+from stages.lib import crops, seeds
 from stages.lib.arrays import Split
 from stages.lib.engine import keras, tf
-from stages.lib.params import Phase
+from stages.lib.params import Augmentation, Phase
 from stages.lib.progress import Progress
 
 EVALUATION_BATCH = 500
 LARGE_SIDE, LARGE_BATCH = 64, 50  # of images above that many pixels so many at once: maps of features are large
 LOGS = Path("logs")
 SMALLEST = 1e-7  # of a probability in the loss, as Keras has it
+SMALLEST_NORMAL = np.finfo(np.float32).tiny
 
 
 class Batches:
-    """Whole batches of a split by index, in an order that depends on (seed, epoch) alone; of its copies one an epoch."""
+    """Whole batches of a split by index, in an order that depends on (seed, epoch) alone; of its copies one an epoch.
 
-    def __init__(self, split: Split, batch: int, seed: int, label: str = "") -> None:
+    changes: what of them is done to the images of a batch is done; the rest is the network's (`nets.trainer`).
+    """
+
+    def __init__(self, split: Split, batch: int, seed: int, label: str = "", changes: Augmentation | None = None) -> None:
         self.split, self.batch, self.seed, self.label = split, batch, seed, label
+        self.changes = changes if changes and changes.of_batches else None
         self.images = len(split) // split.copies
         self.start_epoch(0)
 
@@ -44,6 +49,7 @@ class Batches:
         self.title = f"{self.label} epoch {epoch + 1}"
         order = seeds.generator(self.seed, "order", epoch).permutation(self.images)
         self.order = order + self.images * (epoch % self.split.copies)
+        self.draws = crops.draw(self.changes, self.images, self.seed, epoch) if self.changes else None
 
     def __len__(self) -> int:
         return math.ceil(self.images / self.batch)
@@ -53,7 +59,8 @@ class Batches:
         starts = range(0, self.images, self.batch)
         for start in Progress(starts, desc=self.title, unit="batch", leave=False, disable=not alone):
             places = self.order[start : start + self.batch]
-            yield self.split.batch(places), self.split.labels[places]
+            images = self.split.batch(places)
+            yield crops.apply(images, self.draws.at(places)) if self.draws else images, self.split.labels[places]
 
     def dataset(self) -> tf.data.Dataset:
         """The epoch's batches for `fit`, one prepared ahead.
@@ -79,7 +86,7 @@ def run(model: keras.Model, train: Split, validation: Split, spec: Phase, seed: 
     val_accuracy, val_error; with `spec.tensorboard` it is in logs/<label>, too. Raises FloatingPointError when the
     loss is no longer a number.
     """
-    batches = Batches(train, spec.batch, seed, label)
+    batches = Batches(train, spec.batch, seed, label, spec.augmentation)
     history = _restore(model, state)
     if history:
         print(f"{label}: going on after epoch {len(history)} of {spec.epochs}", flush=True)
@@ -132,13 +139,26 @@ def validate(model: keras.Model, split: Split) -> dict[str, float]:
     return {"val_loss": loss, "val_accuracy": right, "val_error": 1 - right}
 
 
-def predict(model: keras.Model, split: Split) -> np.ndarray:
-    """The model's output for each image of `split`, in its order: float32, (N, outputs)."""
+def predict(model: keras.Model, split: Split, views: str | None = None) -> np.ndarray:
+    """The model's output for each image of `split`, in its order: float32, (N, outputs).
+
+    views: of `crops.VIEWS`; the outputs are probabilities then, and what is given is their weighted geometric mean over
+    the views, made to add up to one: the softmax of the mean of the logits.
+    """
     sides = [model.input_shape[1], *(layer.height for layer in model.layers if isinstance(layer, keras.layers.Resizing))]
     batch = LARGE_BATCH if max(sides) > LARGE_SIDE and len(model.input_shape) == 4 else EVALUATION_BATCH
     blocks = range(0, len(split), batch)
     images = (split.batch(slice(at, at + batch)) for at in blocks)
-    return np.concatenate([model.predict_on_batch(block)[: len(block)] for block in images])  # each replica gives all of them
+    return np.concatenate([_predict_views(model, block, views) for block in images])
+
+
+def _predict_views(model: keras.Model, images: np.ndarray, views: str | None) -> np.ndarray:
+    if views is None:
+        return np.asarray(model.predict_on_batch(images)[: len(images)])  # each replica gives all of them
+    logs = sum(weight * np.log(np.maximum(_predict_views(model, changed, None), SMALLEST_NORMAL))
+               for changed, weight in crops.views(images, views))  # fmt: skip
+    means = np.exp(logs)
+    return np.asarray(means / means.sum(axis=1, keepdims=True))
 
 
 def _variables(model: keras.Model) -> list[Any]:

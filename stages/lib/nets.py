@@ -6,20 +6,22 @@ import math
 import os
 import platform
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from stages.lib import containers, layers, seeds
+from stages.lib import containers, layers, optimizers, seeds
 from stages.lib.arrays import Split
 from stages.lib.engine import keras
-from stages.lib.params import Augmentation, Fit, Optimizer
+from stages.lib.params import Augmentation, Fit, Phase
 
 HEAD = "head"
 NETWORK = "network"  # Keras would number them, which would get into the saved bytes
 IMAGENET_MEAN = (123.68, 116.779, 103.939)  # red, green, blue, as caffe's networks have it
+PATCH, PATCH_IMAGES, PATCH_NOISE = 2, 5_000, 5e-4  # of whitening: side, images looked at, added to each variance
+TRAINING = 3  # as many operations as forward: for the outputs, the gradients of the inputs, and those of the weights
 HALF = 0.5  # added before the cast to uint8, which cuts off: together they round
 EPOCH_ZERO = (1980, 1, 1, 0, 0, 0)
 
@@ -35,14 +37,18 @@ def build(
     keras.utils.set_random_seed(seeds.derive(seed, "weights"))
     if front is None:
         front = [keras.Input(image_shape, dtype="uint8", name="image"), keras.layers.Rescaling(1 / 255, name="scale")]
-    stack = [*front, *(_layer(layer) for layer in layers.parse(net))]
-    return keras.Sequential([*stack, keras.layers.Dense(n_classes, activation="softmax", name=HEAD)], name=NETWORK)
+    model = keras.Sequential([*front, *_stack(net, n_classes)], name=NETWORK)
+    for layer in layers.parse(net):
+        if layer.kind == "identity":
+            _hand_on(model.get_layer(layer.name))
+    return model
 
 
 def front(spec: Fit, train: Split) -> list[keras.layers.Layer]:
     """Input and first layers for `train`: resizing and scaling as `spec` says; of an embedding the input only.
 
     pixels "unit": to [0, 1]. "standardized": less the mean, over the deviation of all pixels of `train`.
+    "whitened": so for each channel, then a convolution that is not trained but for its bias (see `whitening`).
     "caffe": less ImageNet's mean of each channel.
     """
     dtype = train.dtype.name
@@ -55,30 +61,68 @@ def front(spec: Fit, train: Split) -> list[keras.layers.Layer]:
         return [*stack, keras.layers.Rescaling(1 / 255, name="scale")]
     if spec.pixels == "caffe":
         return [*stack, keras.layers.Rescaling([1.0] * 3, [-mean for mean in IMAGENET_MEAN], name="scale")]
+    if spec.pixels == "whitened":
+        return [*stack, *_whitened(train)]
     mean, deviation = train.pixel_statistics()
     return [*stack, keras.layers.Rescaling(1 / deviation, -mean / deviation, name="scale")]
 
 
-def trainer(model: keras.Model, optimizer: Optimizer, changes: Augmentation | None) -> keras.Model:
-    """`model` compiled for its training, behind random changes of its images if there are any; the weights are its own.
+def _whitened(train: Split) -> list[keras.layers.Layer]:
+    mean, deviation = train.channel_statistics()
+    scale = keras.layers.Rescaling((1 / deviation).tolist(), (-mean / deviation).tolist(), name="scale")
+    kernel = whitening((train.batch(slice(0, PATCH_IMAGES)) - mean) / deviation)
+    layer = keras.layers.Conv2D(kernel.shape[-1], PATCH, name="whiten")
+    layer.build((None, *train.image_shape))
+    layer.kernel.assign(kernel)
+    layer.kernel.trainable = False
+    return [scale, layer]
 
-    The changes are no part of `model`, so that what is saved is what is used afterwards.
+
+def whitening(images: np.ndarray) -> np.ndarray:
+    """A kernel (2, 2, C, 8 C) whose outputs on `images` (N x H x W x C) are uncorrelated, of variance one, and their negatives.
+
+    Eigenvectors of the patches' second moments, each over sqrt(eigenvalue + 5e-4). Page 2018, "How to train your ResNet".
+    """
+    windows = np.lib.stride_tricks.sliding_window_view(images, (PATCH, PATCH), axis=(1, 2))
+    patches = windows.transpose(0, 1, 2, 4, 5, 3).reshape(-1, PATCH * PATCH * images.shape[-1])
+    values, vectors = np.linalg.eigh(patches.T @ patches / len(patches))
+    kernel = (vectors / np.sqrt(values + PATCH_NOISE))[:, ::-1].reshape(PATCH, PATCH, images.shape[-1], -1)
+    return np.concatenate([kernel, -kernel], axis=-1)
+
+
+def operations(model: keras.Model) -> int:
+    """Floating point operations that the convolutions and dense layers of `model` take for one image, forward.
+
+    A multiplication and an addition count as two; a training step takes `TRAINING` times as many.
+    """
+    counted = 0
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Dense | keras.layers.Conv2D):
+            places = math.prod(layer.output.shape[1:-1])
+            counted += 2 * places * math.prod(layer.kernel.shape)
+    return counted
+
+
+def trainer(model: keras.Model, spec: Phase, images: int) -> keras.Model:
+    """`model` compiled for its training on so many images, behind random changes of them if there are any.
+
+    The weights are its own. The changes are no part of `model`, so that what is saved is what is used afterwards.
     """
     trained = model
-    if changes is not None:
+    if changes := augmentation(spec.augmentation):
         image = keras.Input(model.input_shape[1:], dtype="uint8", name="image")
         changed = image
-        for layer in [*augmentation(changes), keras.layers.Rescaling(1.0, HALF, name="round")]:
+        for layer in [*changes, keras.layers.Rescaling(1.0, HALF, name="round")]:
             changed = layer(changed)
         trained = keras.Model(image, model(changed), name=f"{NETWORK}_augmented")
-    compile_for(trained, optimizer)
+    compile_for(trained, spec, images)
     return trained
 
 
 def augmentation(spec: Augmentation | None) -> list[keras.layers.Layer]:
     """Keras' random layers for `spec`, active in training only; what leaves the image is filled with its nearest pixel.
 
-    Their random states are set by (seed, layer, epoch) in `fit`.
+    Their random states are set by (seed, layer, epoch) in `fit`; what is done when batches are made is in `crops`.
     """
     if spec is None:
         return []
@@ -98,12 +142,21 @@ def augmentation(spec: Augmentation | None) -> list[keras.layers.Layer]:
     return made
 
 
-def compile_for(model: keras.Model, optimizer: Optimizer) -> None:
+def compile_for(model: keras.Model, spec: Phase, images: int) -> None:
     """Compiles for integer labels; XLA stays off, as it is slower here and knows no bfloat16 option."""
-    options = {"momentum": optimizer.momentum} if optimizer.momentum else {}
-    made = keras.optimizers.get({"class_name": optimizer.name,
-                                 "config": {"learning_rate": optimizer.learning_rate, **options}})  # fmt: skip
-    model.compile(made, loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
+    steps = spec.epochs * math.ceil(images / spec.batch)
+    loss = _smoothed(spec.label_smoothing) if spec.label_smoothing else "sparse_categorical_crossentropy"
+    model.compile(optimizers.build(spec.optimizer, steps), loss=loss, metrics=["accuracy"], jit_compile=False)
+
+
+def _smoothed(share: float) -> Callable[[Any, Any], Any]:
+    """Cross-entropy with `share` of the probability spread evenly over all classes, for integer labels."""
+
+    def smoothed_crossentropy(labels: Any, probabilities: Any) -> Any:
+        wanted = keras.ops.one_hot(keras.ops.reshape(labels, (-1,)), probabilities.shape[-1])
+        return keras.losses.categorical_crossentropy(wanted, probabilities, label_smoothing=share)
+
+    return smoothed_crossentropy
 
 
 def adapt(base: keras.Model, n_classes: int, head: str, freeze: list[str], seed: int) -> keras.Model:
@@ -127,7 +180,7 @@ def with_head(trunk: keras.Model, net: str, n_classes: int, seed: int) -> keras.
     """`trunk` with the layers of `net` on its output, and a softmax over `n_classes`; their weights depend on `seed`."""
     keras.utils.set_random_seed(seeds.derive(seed, "weights"))
     output = trunk.output
-    for layer in [*map(_layer, layers.parse(net)), keras.layers.Dense(n_classes, activation="softmax", name=HEAD)]:
+    for layer in _stack(net, n_classes):
         output = layer(output)
     return keras.Model(trunk.inputs, output, name=NETWORK)
 
@@ -194,10 +247,43 @@ def _without_chance(node: Any, numbers: dict[int, int]) -> Any:
     }
 
 
+def _stack(net: str, n_classes: int) -> list[keras.layers.Layer]:
+    """The layers that `net` spells, and the softmax over the classes."""
+    spelt = layers.parse(net)
+    options: dict[str, Any] = {}
+    if spelt[-1].kind == "temperature":
+        options = {"use_bias": False, "kernel_initializer": _within_fan_in()}
+    return [*map(_layer, spelt), keras.layers.Dense(n_classes, activation="softmax", name=HEAD, **options)]
+
+
+def _within_fan_in() -> keras.initializers.Initializer:
+    """Uniform within 1 / sqrt(inputs of a unit), either way."""
+    return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
+
+
+def _hand_on(layer: keras.layers.Conv2D) -> None:
+    """Lets the first filters of a convolution give its input unchanged (Zagoruyko and Komodakis 2017, DiracNets)."""
+    [kernel] = layer.get_weights()
+    centre = [side // 2 for side in kernel.shape[:2]]
+    handed_on = min(kernel.shape[2:])
+    kernel[..., :handed_on] = 0
+    kernel[(*centre, np.arange(handed_on), np.arange(handed_on))] = 1
+    layer.kernel.assign(kernel)
+
+
 def _layer(layer: layers.Layer) -> keras.layers.Layer:
     if layer.kind == "conv":
         padding = "same" if layer.same else "valid"
         return keras.layers.Conv2D(int(layer.value), layer.kernel, padding=padding, activation="relu", name=layer.name)
+    if layer.kind == "identity":
+        return keras.layers.Conv2D(int(layer.value), layer.kernel, padding="same", use_bias=False,
+                                   kernel_initializer=_within_fan_in(), name=layer.name)  # fmt: skip
+    if layer.kind == "centring":
+        return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-12, scale=False, name=layer.name)
+    if layer.kind == "gelu":
+        return keras.layers.Activation("gelu", name=layer.name)
+    if layer.kind == "temperature":
+        return keras.layers.Rescaling(1 / layer.value, name=layer.name)
     if layer.kind == "norm":
         return keras.layers.BatchNormalization(name=layer.name)
     if layer.kind == "average":

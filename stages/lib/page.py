@@ -19,6 +19,7 @@ class Section:
     sheet: str = ""
     pictures: list[dict[str, str]] = field(default_factory=list)  # image (a data: address), caption
     table: list[dict[str, str]] = field(default_factory=list)  # rows of the same columns, folded away
+    table_title: str = "Classification report"
     gallery: list[dict[str, Any]] = field(default_factory=list)
 
 

@@ -16,6 +16,7 @@ from ruamel.yaml.error import YAMLError
 from stages.lib import checks
 from stages.lib.checks import FRESH
 
+COPIED = "copies are made by rotation, shift, shear, zoom and mirror, not by mirror_in_turn or crop_padding"
 SCALES = ("smoke", "quick", "book")
 Scale = Literal["smoke", "quick", "book"]
 
@@ -144,36 +145,67 @@ class Relabel(Block):
         return self
 
 
+class Schedule(Block):
+    """The learning rate over the steps of a training: in a line from `start` of it up to all of it, and down to `end` of it."""
+
+    start: Share
+    peak: Annotated[float, Field(gt=0, lt=1)]  # share of the steps after which all of it is reached
+    end: Share = 0.0
+
+
 class Optimizer(Block):
     name: Literal["adadelta", "adam", "rmsprop", "sgd"]
     learning_rate: Annotated[float, Field(gt=0)]
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    nesterov: bool = False
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0  # coupled: so much of each weight is added to its gradient
+    norm_shift_rate: Annotated[float, Field(gt=0)] = 1.0  # of batch normalizations' shifts, in learning rates; not decayed more
+    schedule: Schedule | None = None
 
     @model_validator(mode="after")
     def momentum_is_known(self) -> Self:
         if self.momentum and self.name not in ("sgd", "rmsprop"):
             raise ValueError(f"{self.name} has no momentum; sgd and rmsprop have")
+        if self.name != "sgd" and (self.nesterov or self.weight_decay or self.norm_shift_rate != 1):
+            raise ValueError(f"nesterov, weight_decay and norm_shift_rate are for sgd, not for {self.name}")
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs momentum")
         return self
 
 
 class Augmentation(Block):
-    """Random changes to every image, drawn anew in every epoch (Keras' preprocessing layers)."""
+    """Random changes to every image, drawn anew in every epoch: by Keras' preprocessing layers, the last two by `crops`."""
 
     rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 0.0
     shift: Probability = 0.0  # up to this share of the side, both ways, down and across
     shear_degrees: Annotated[float, Field(ge=0, lt=45)] = 0.0
     zoom: Annotated[float, Field(ge=0, lt=1)] = 0.0  # up to this share, in and out
     mirror: bool = False
+    mirror_in_turn: bool = False  # a random half of the images in the first epoch, the others in the next, and so on
+    crop_padding: Annotated[int, Field(ge=0)] = 0  # pixels that reflect the image at each side, of which a random crop is taken
+
+    @model_validator(mode="after")
+    def one_mirror(self) -> Self:
+        if self.mirror and self.mirror_in_turn:
+            raise ValueError("mirror and mirror_in_turn cannot both be given")
+        return self
+
+    @property
+    def of_batches(self) -> bool:
+        """Whether some of it is done when batches are made."""
+        return self.mirror_in_turn or self.crop_padding > 0
 
 
 class Phase(Block):
-    """How a network is trained: optimizer, epochs, batch."""
+    """How a network is trained: optimizer, epochs, batch, random changes of the images."""
 
     optimizer: Optimizer
     batch: Count
     epochs: Count
     holdout: Share = 0.0  # of the training images, the last ones: for the curves, not trained on
     tensorboard: bool = False  # write logs/<key>/, too
+    label_smoothing: Share = 0.0  # of the probability, spread evenly over all classes
+    augmentation: Augmentation | None = None
 
 
 class Fit(Phase):
@@ -184,8 +216,7 @@ class Fit(Phase):
     net: Key
     validation: Annotated[int, Field(ge=0)] = 0  # the first test images: for the curves, not scored
     side: Count | None = None  # images are scaled to it (bilinear) inside the network
-    pixels: Literal["unit", "standardized", "caffe"] = "unit"
-    augmentation: Augmentation | None = None
+    pixels: Literal["unit", "standardized", "whitened", "caffe"] = "unit"
 
     @model_validator(mode="after")
     def one_validation(self) -> Self:
@@ -318,7 +349,6 @@ class Transfer(Phase):
     start: str
     net: str | None = None
     train_from: str | Annotated[int, Field(ge=0)] | None = None
-    augmentation: Augmentation | None = None
     copies: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
@@ -327,11 +357,12 @@ class Transfer(Phase):
             raise ValueError("net (the head) is needed with a backbone to start from, and only then")
         if self.copies and self.augmentation is None:
             raise ValueError("copies needs augmentation")
+        if self.copies and self.augmentation and self.augmentation.of_batches:
+            raise ValueError(f"augmentation: {COPIED}")
         return self
 
 
 class RecipePhase(Phase):
-    augmentation: Augmentation | None = None
     copies: Annotated[int, Field(ge=0)] = 0
 
 
@@ -356,6 +387,8 @@ class Recipe(Block):
         for name, phase in (("head", self.head), ("tune", self.tune)):
             if phase.copies and phase.augmentation is None:
                 raise ValueError(f"{name}.copies: {phase.copies} needs augmentation")
+            if phase.copies and phase.augmentation and phase.augmentation.of_batches:
+                raise ValueError(f"{name}.augmentation: {COPIED}")
         return self
 
 
@@ -447,6 +480,8 @@ class Describe(Block):
 
 class Evaluate(Block):
     also_train: list[Key] = []  # trainings that are scored on their training images, too
+    # Trainings whose network sees each test image in several views: mirrored, and shifted by a pixel, too.
+    test_time_augmentation: dict[Key, Literal["mirror", "mirror_and_shift"]] = {}
 
 
 class Report(Block):

@@ -22,20 +22,23 @@ import hashlib, json, sys, time
 from pathlib import Path
 from typing import Any
 from stages.lib import compute, fit, nets
-from stages.lib.params import Augmentation, Compute
+from stages.lib.params import Augmentation, Compute, Optimizer, Schedule
 from tests.unit.test_fit import NET, SPEC, small_split
 compute.configure(Compute(precision="float32", threads=1, jobs=1, backend="loky"))
 pause = float(sys.argv[2])
 keep = fit._keep
 fit._keep = lambda *arguments: (keep(*arguments), time.sleep(pause))
 model = nets.build(NET, (8, 8, 3), 3, seed=7)
-changes = Augmentation(rotation_degrees=20, shift=0.1, zoom=0.1, mirror=True)
-trained = nets.trainer(model, SPEC.optimizer, changes)
-history = fit.run(trained, small_split(), small_split(20), SPEC, 7, Path(sys.argv[1]), "small")
+changes = Augmentation(rotation_degrees=20, shift=0.1, zoom=0.1, mirror_in_turn=True, crop_padding=1)
+optimizer = Optimizer(name="sgd", learning_rate=0.05, momentum=0.9, nesterov=True, weight_decay=0.001, norm_shift_rate=8.0,
+                      schedule=Schedule(start=0.2, peak=0.4))
+spec = SPEC.model_copy(update={"optimizer": optimizer, "augmentation": changes, "label_smoothing": 0.1})
+trained = nets.trainer(model, spec, 70)
+history = fit.run(trained, small_split(), small_split(20), spec, 7, Path(sys.argv[1]), "small")
 digest = hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).hexdigest()
 print("RESULT" + json.dumps([digest, history.to_dict("list")]))
 """
-NET = "C4 P2 D.25 flatten F16 D.5"
+NET = "C4 P2 BNc D.25 flatten F16 D.5"
 SPEC = Fit.model_validate({
     "images": "x", "labels": "x", "net": "x", "optimizer": {"name": "adadelta", "learning_rate": 1.0},
     "batch": 16, "epochs": 4, "validation": 20,
@@ -80,7 +83,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(tmp_path):
 
 def trained(seed=7, epochs=4, where=Path("nowhere")):
     model = nets.build(NET, (8, 8, 3), 3, seed=seed)
-    nets.compile_for(model, SPEC.optimizer)
+    nets.compile_for(model, SPEC, 70)
     spec = SPEC.model_copy(update={"epochs": epochs})
     return model, fit.run(model, small_split(), small_split(20), spec, seed, where, "small")
 
@@ -119,7 +122,7 @@ def test_tensorboard_gets_every_epoch_once_also_after_a_kill(tmp_path, monkeypat
     monkeypatch.setattr(fit, "LOGS", tmp_path / "logs")
     for epochs in (2, 3):  # the second goes on after the first's two
         model = nets.build(NET, (8, 8, 3), 3, seed=7)
-        nets.compile_for(model, SPEC.optimizer)
+        nets.compile_for(model, SPEC, 70)
         spec = SPEC.model_copy(update={"epochs": epochs, "tensorboard": True})
         history = fit.run(model, small_split(), small_split(20), spec, 7, tmp_path / "state", "small")
     events = EventAccumulator(str(tmp_path / "logs/small"), {"tensors": 0}).Reload()
@@ -168,7 +171,7 @@ def test_a_training_learns_and_tells_each_epoch(tmp_path, capsys):
 
 def test_a_loss_that_is_no_number_stops_the_stage(tmp_path):
     model = nets.build(NET, (8, 8, 3), 3, seed=1)
-    nets.compile_for(model, SPEC.optimizer)
+    nets.compile_for(model, SPEC, 70)
     weights = model.get_weights()
     weights[-1][:] = np.nan
     model.set_weights(weights)

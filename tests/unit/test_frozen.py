@@ -61,7 +61,7 @@ def test_a_layer_that_is_not_there_is_told(model):
 def test_what_is_frozen_never_changes_and_what_is_trained_does(model, tmp_path):
     before = {layer.name: layer.get_weights() for layer in model.layers}
     frozen.freeze(model, "upper_conv", "")
-    trainer = nets.trainer(model, block().optimizer, CHANGES)
+    trainer = nets.trainer(model, block(augmentation=CHANGES), 24)
     fit.run(trainer, photographs(), photographs(6), block(), 1, tmp_path, "x")
     for name, weights in before.items():
         same = all(np.array_equal(a, b) for a, b in zip(weights, model.get_layer(name).get_weights(), strict=True))
@@ -80,7 +80,7 @@ def test_running_the_frozen_part_once_trains_what_running_it_every_epoch_does(mo
             lower, trained = backbones.split(model, first)
             named = (("train", train), ("holdout", holdout))
             parts = [frozen.run_once(lower, part, None, 1, 1, tmp_path / f"{name}.npy", name) for name, part in named]
-        nets.compile_for(trained, spec.optimizer)
+        nets.compile_for(trained, spec, len(train))
         train_part, holdout_part = parts
         histories.append(fit.run(trained, train_part, holdout_part, spec, 1, tmp_path / f"state{cached}", "x"))
         ends.append([np.array(weight) for weight in model.get_weights()])
@@ -135,7 +135,7 @@ def test_all_of_a_head_is_trained(model, net, first):
 
 def test_augmented_images_are_rounded_not_cut_off(model):
     scale = keras.Model(model.inputs, model.get_layer("scale").output)
-    trainer = nets.trainer(scale, block().optimizer, CHANGES)
+    trainer = nets.trainer(scale, block(augmentation=CHANGES), 6)
     images = photographs(6).images
     assert np.allclose(trainer.predict_on_batch(images), images / 255, atol=1e-6)
 

@@ -28,9 +28,19 @@ def test_kernel_padding_and_averaging_are_read():
     assert layers.flat_units("C32s P2 flatten", 32, 3) == 16 * 16 * 32
 
 
+def test_identity_convolutions_centring_and_temperature_are_read():
+    first, gelu, pool, centring, _, temperature = layers.parse("C64i GELU P2 BNc flatten T9")
+    assert (first.kind, first.name, first.same, first.value) == ("identity", "identity_0", True, 64)
+    assert [gelu.kind, pool.kind, centring.kind] == ["gelu", "pool", "centring"]
+    assert (temperature.kind, temperature.value) == ("temperature", 9)
+    assert layers.flat_units("C64i P2 flatten T9", 31, 24) == 15 * 15 * 64
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        "T9 flatten F3",
+        "C32ik5 flatten",
         "C32 flatten GAP F3",
         "C32k flatten",
         "C32ss flatten",

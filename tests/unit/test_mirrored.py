@@ -15,7 +15,6 @@ from tests.conftest import ROOT
 CHILD = """
 import hashlib, json, sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 
@@ -37,8 +36,9 @@ def trained(net, strategy, epochs, state):
     scope, spread = compute.scope(spec)
     with scope:
         model = nets.build(net, (8, 8, 3), 4, seed=5)
-        compiled = nets.trainer(model, params.Optimizer(name="adam", learning_rate=0.01), None)
-        phase = SimpleNamespace(batch=16, epochs=epochs, tensorboard=False)
+        optimizer = params.Optimizer(name="sgd", learning_rate=0.05, momentum=0.9, nesterov=True, norm_shift_rate=8.0)
+        phase = params.Phase(optimizer=optimizer, batch=16, epochs=epochs)
+        compiled = nets.trainer(model, phase, 64)
         history = fit.run(compiled, split, split.part(slice(0, 20)), phase, 5, Path(state), state)
     nets.save(model, path := Path(f"{state}.keras"))
     weights = np.concatenate([weight.ravel() for weight in nets.load(path).get_weights()])

@@ -9,7 +9,7 @@ from PIL import Image
 from stages.lib import fit, nets
 from stages.lib.arrays import Split
 from stages.lib.engine import keras
-from stages.lib.params import Augmentation, Fit, Optimizer
+from stages.lib.params import Augmentation, Fit
 from tests.conftest import ROOT
 
 TINY = "C4 P2 D.25 flatten F6 D.5"
@@ -52,6 +52,76 @@ def test_pixels_are_scaled_as_the_chapters_say(pixels, expected):
     assert np.allclose(front.predict_on_batch(PIXELS), expected, atol=1e-3)
 
 
+def test_whitened_patches_are_uncorrelated_of_variance_one_and_there_with_their_negatives():
+    noisy = np.random.default_rng(2).integers(0, 256, (200, 9, 9, 3), np.uint8)
+    images = (noisy // 2 + np.roll(noisy, 1, axis=2) // 2).astype(np.uint8)
+    front = keras.Sequential(nets.front(fit_of(pixels="whitened"), split_of(images)))
+    whitened = front.predict_on_batch(images)
+    assert whitened.shape == (200, 8, 8, 24)
+    half = whitened[..., :12].reshape(-1, 12)
+    assert np.allclose(half.T @ half / len(half), np.eye(12), atol=0.02)
+    assert np.allclose(whitened[..., 12:], -whitened[..., :12], atol=1e-4)
+
+
+def test_of_the_whitening_only_the_bias_is_trained_and_all_of_it_is_saved(tmp_path):
+    model = nets.build("GELU C8i BNc GELU flatten T9", (6, 6, 3), 3, 1, nets.front(fit_of(pixels="whitened"), split_of(PIXELS)))
+    before = model.get_layer("whiten").get_weights()
+    nets.trainer(model, fit_of(pixels="whitened", label_smoothing=0.2), 9).train_on_batch(PIXELS, np.arange(9) % 3)
+    kernel, bias = model.get_layer("whiten").get_weights()
+    assert np.array_equal(kernel, before[0])
+    assert not np.array_equal(bias, before[1])
+    nets.save(model, tmp_path / "a.keras")
+    assert np.array_equal(nets.load(tmp_path / "a.keras").predict_on_batch(PIXELS), model.predict_on_batch(PIXELS))
+
+
+def test_an_identity_convolution_hands_on_its_input_and_adds_random_filters():
+    images = np.random.default_rng(1).normal(size=(4, 6, 6, 3)).astype("float32")
+    front = [keras.Input((6, 6, 3))]
+    model = nets.build("C5i flatten", (6, 6, 3), 2, 1, front)
+    out = nets.cut(model, "identity_0").predict_on_batch(images)
+    assert np.allclose(out[..., :3], images, atol=1e-6)
+    assert 0.1 < out[..., 3:].std() < 1
+    assert model.get_layer("identity_0").bias is None
+    fewer = nets.cut(nets.build("C2i flatten", (6, 6, 3), 2, 1, front), "identity_0").predict_on_batch(images)
+    assert np.allclose(fewer, images[..., :2], atol=1e-6)
+
+
+def test_the_softmax_has_the_temperature_of_the_shorthand():
+    features = np.random.default_rng(1).normal(size=(5, 4)).astype("float32")
+    model = nets.build("flatten T9", (4,), 3, 1, [keras.Input((4,))])
+    [kernel] = model.get_layer(nets.HEAD).get_weights()
+    powers = np.exp(features @ kernel / 9)
+    assert np.allclose(model.predict_on_batch(features), powers / powers.sum(axis=1, keepdims=True), atol=1e-5)
+
+
+def test_smoothed_labels_give_the_cross_entropy_with_part_of_the_probability_on_every_class():
+    model = nets.build("flatten", (4,), 3, 1, [keras.Input((4,))])
+    features, labels = np.random.default_rng(1).normal(size=(6, 4)).astype("float32"), np.array([0, 1, 2, 2, 1, 0])
+    nets.compile_for(model, fit_of(label_smoothing=0.3), 6)
+    wanted = np.full((6, 3), 0.1) + 0.7 * np.eye(3)[labels]
+    expected = -(wanted * np.log(model.predict_on_batch(features))).sum(axis=1).mean()
+    loss, accuracy = model.evaluate(features, labels, verbose=0)
+    assert loss == pytest.approx(expected, rel=1e-4)
+    assert accuracy == pytest.approx(np.mean(model.predict_on_batch(features).argmax(axis=1) == labels))
+
+
+def test_operations_are_those_counted_by_hand(params_with):
+    """Two for each weight of a convolution at each of its places, and for each weight of a dense layer."""
+    shallow = nets.build(params_with({}).nets["shallow"], (32, 32, 3), 10, seed=1)
+    by_hand = 30 * 30 * 27 * 32 + 28 * 28 * 288 * 64 + 12544 * 128 + 128 * 10
+    assert nets.operations(shallow) == 2 * by_hand
+
+
+def test_fast94_has_the_published_networks_parameters(params_with):
+    """1.97 million are published; Keras also counts the moving means and variances, twice 1,152."""
+    settings = params_with({})
+    images = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), np.uint8)
+    front = nets.front(settings.train["fast94"], split_of(images))
+    model = nets.build(settings.nets["fast94"], (32, 32, 3), 10, 1, front)
+    convolutions = 9 * (24 * 64 + 64 * 64 + 64 * 256 + 3 * 256 * 256) + 2 * 2 * 3 * 24
+    assert model.count_params() == convolutions + 24 + 256 * 10 + 1_152 + 2 * 1_152
+
+
 def test_images_are_scaled_up_inside_the_network():
     front = keras.Sequential(nets.front(fit_of(side=12), split_of(PIXELS)))
     expected = [np.asarray(Image.fromarray(image).resize((12, 12), Image.Resampling.BILINEAR)) for image in PIXELS]
@@ -83,7 +153,8 @@ def test_augmentation_changes_images_in_training_only_and_by_its_seed_only():
 
 def test_augmentation_is_no_part_of_what_is_saved(tmp_path):
     model = nets.build(TINY, (6, 6, 3), 3, seed=1)
-    trainer = nets.trainer(model, Optimizer(name="sgd", learning_rate=0.5), ALL_CHANGES)
+    spec = fit_of(optimizer={"name": "sgd", "learning_rate": 0.5}, augmentation=ALL_CHANGES)
+    trainer = nets.trainer(model, spec, 9)
     before = model.get_weights()
     trainer.train_on_batch(PIXELS, np.arange(9) % 3)
     assert not np.array_equal(before[0], model.get_weights()[0])
@@ -116,11 +187,10 @@ SAVING = """
 import sys
 from pathlib import Path
 from stages.lib import nets
-from stages.lib.params import Optimizer
-from tests.conftest import ROOT
+from tests.unit.test_fit import SPEC
 ballast = [object() for _ in range(int(sys.argv[2]))]
 model = nets.build("C4 P2 D.25 flatten F6 D.5", (8, 8, 3), 3, seed=1)
-nets.compile_for(model, Optimizer(name="adadelta", learning_rate=1.0))
+nets.compile_for(model, SPEC, 8)
 nets.save(model, Path(sys.argv[1]))
 """
 
@@ -161,7 +231,7 @@ def test_frozen_layers_keep_their_weights_and_the_base_keeps_all(params_with):
     base = nets.build(TINY, (8, 8, 3), 4, seed=1)
     before = [weight.copy() for weight in base.get_weights()]
     tuned = nets.adapt(base, 2, "replaced", ["conv_0"], seed=2)
-    nets.compile_for(tuned, Optimizer(name="adadelta", learning_rate=1.0))
+    nets.compile_for(tuned, fit_of(optimizer={"name": "adadelta", "learning_rate": 1.0}), 8)
     dense = tuned.get_layer("dense_0").get_weights()[0]
     images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 3), np.uint8)
     tuned.train_on_batch(images, np.array([0, 1] * 4))
@@ -174,7 +244,7 @@ def test_frozen_layers_keep_their_weights_and_the_base_keeps_all(params_with):
 def test_every_optimizer_of_the_parameters_is_keras_own(name, kind):
     model = nets.build(TINY, (8, 8, 3), 2, seed=1)
     momentum = 0.9 if name in ("sgd", "rmsprop") else 0.0
-    nets.compile_for(model, Optimizer(name=name, learning_rate=0.125, momentum=momentum))
+    nets.compile_for(model, fit_of(optimizer={"name": name, "learning_rate": 0.125, "momentum": momentum}), 8)
     assert type(model.optimizer).__name__ == kind
     assert float(model.optimizer.learning_rate) == 0.125
     assert getattr(model.optimizer, "momentum", 0.0) == momentum

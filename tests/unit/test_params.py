@@ -68,7 +68,15 @@ def test_book_scale_of_the_photographs_is_the_chapters_protocol(tmp_path: Path):
     assert phases["flowers17_head"].start == "models/backbones/lite0.keras"
     changes = phases["flowers17_head"].augmentation
     assert changes is not None
-    assert changes.model_dump() == {"rotation_degrees": 30.0, "shift": 0.1, "shear_degrees": 0.2, "zoom": 0.2, "mirror": True}
+    assert changes.model_dump() == {
+        "rotation_degrees": 30.0,
+        "shift": 0.1,
+        "shear_degrees": 0.2,
+        "zoom": 0.2,
+        "mirror": True,
+        "mirror_in_turn": False,
+        "crop_padding": 0,
+    }
 
 
 @pytest.mark.parametrize(
@@ -97,7 +105,7 @@ def test_book_scale_of_the_photographs_is_the_chapters_protocol(tmp_path: Path):
             "train.deep_sgd.optimizer: adam has no momentum",
         ),
         ({"train.DeepSgd": {}}, "train.DeepSgd: 'DeepSgd' is not allowed: string should match pattern"),
-        ({"nets.deep": "C32 K5 flatten"}, "nets.deep: 'K5' is none of C<filters>[k<kernel>][s], BN, P<pool>"),
+        ({"nets.deep": "C32 K5 flatten"}, "nets.deep: 'K5' is none of C<filters>[k<kernel>][s], C<filters>i, BN,"),
         ({"nets.deep": "C32 P64 flatten F9"}, "net: 'deep' does not fit images of"),
         ({"relabel.vehicles.keep": [0, 1, 8, 10]}, "relabel.vehicles.keep: class 10 does not exist; classes are 0 to 9"),
         ({"relabel.animal_vehicle.positives": [-1]}, "relabel.animal_vehicle.positives: class -1 does not exist"),
