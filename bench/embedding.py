@@ -41,7 +41,7 @@ def measure(size: Size = FULL) -> dict[str, Any]:
     rate = {name: size.images / float(np.median(values)) for name, values in seconds.items()}
     memory = {}
     for images in size.growth:
-        memory[str(images)] = trials.apart(grown, images)
+        memory[str(images)] = grown(images)
         print(f"  embedding {images:,} simulated images: {memory[str(images)]}", flush=True)
     found = {"images": size.images, "side": size.side, "images_per_second": rate}
     return found | {"times_predict": trials.times(seconds["ours"], seconds["predict"]), "memory": memory}
@@ -98,18 +98,19 @@ def ours(size: Size) -> Work:
 
 
 def grown(images: int) -> dict[str, float]:
-    """Peak memory in MB of the stage `embed` on so many simulated images (a file of zeros that takes no disk).
-
-    own: what the process allocated; with_files: pages of mapped files too, which the system takes back when it needs them.
-    """
+    """Peak memory in MB of the stage `embed` on so many simulated images (a file of zeros that takes no disk)."""
     with workplaces.made(lambda settings: simulated(settings, images)) as folder:
-        simulate(folder, images)
-        os.chdir(folder)
-        from stages import embed
+        trials.apart(simulate, folder, images)
+        return dict(trials.apart(embedded, folder))
 
-        with sampled() as peak:
-            embed.main("first_2000")
-        os.chdir(ROOT)
+
+def embedded(folder: Path) -> dict[str, float]:
+    """Runs the stage. own: what the process allocated; with_files: mapped files, too, which the system may take back."""
+    os.chdir(folder)
+    from stages import embed
+
+    with sampled() as peak:
+        embed.main("first_2000")
     return {"own_megabytes": max(peak) / 1e6, "with_files_megabytes": status("VmHWM") / 1e6}
 
 
@@ -131,12 +132,14 @@ def simulate(folder: Path, images: int) -> None:
             path = folder / f"data/cifar10/{split}_{content}.npy"
             np.lib.format.open_memmap(path, mode="w+", dtype="uint8", shape=shape)
     arrays.write_classes(folder / "data/cifar10", [str(label) for label in range(10)])
-    tiny = keras.Sequential([
-        keras.Input((TINY_SIDE, TINY_SIDE, 3), dtype="uint8", name="image"),
+    image = output = keras.Input((TINY_SIDE, TINY_SIDE, 3), dtype="uint8", name="image")
+    for layer in (
         keras.layers.Rescaling(1 / 255, name="scale"),
         keras.layers.Conv2D(8, 4, strides=4, name="conv"),
         keras.layers.GlobalAveragePooling2D(name="pooled"),
-    ])  # fmt: skip
+    ):
+        output = layer(output)
+    tiny = keras.Model(image, output)
     nets.save(tiny, folder / "models/backbones/lite0.keras")
 
 
