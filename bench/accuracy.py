@@ -27,7 +27,7 @@ class Size:
     seeds: int
 
 
-FULL = Size("quick", 5)
+FULL = Size("quick", 4)
 
 
 def measure(size: Size = FULL) -> dict[str, Any]:

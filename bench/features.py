@@ -17,6 +17,8 @@ from stages.lib.arrays import Split
 
 TITLES = {"head": "head on a frozen backbone (R4)", "tuned": "upper layers on a frozen lower part (Q2)"}
 
+PREDICTED = 50  # images at once
+
 
 @dataclass(frozen=True)
 class Size:
@@ -65,7 +67,10 @@ def table(found: Mapping[str, Any]) -> list[Row]:
         apart = one["differences"]
         what = f"{title}, {one['epochs']} epochs (one measured, {found['images']} images of {found['side']} pixels)"
         made.append(Row(what, "the frozen part runs in every epoch, float32", rows.times(one["times_chapter"])))
-        figure = f"{apart['float32']:.1e} with float32 features, {apart['float16']:.1e} with float16 ones"
+        figure = (
+            f"{apart['float32']:.1e} with float32 features, {apart['float16']:.1e} with float16 ones; "
+            f"training itself changed one by {apart['training']:.2f}"
+        )
         made.append(Row(f"largest difference of a probability after {apart['steps']} steps", "the frozen part inside", figure))
     return made
 
@@ -158,7 +163,10 @@ def epoch(kind: str, size: Size) -> Work:
 
 
 def differences(kind: str, size: Size) -> dict[str, float]:
-    """Largest difference of any probability after the same steps, all in float32: features kept against the whole network."""
+    """Largest difference of any probability after the same steps, all in float32: features kept against the whole network.
+
+    training: the largest change that the steps made, for comparison.
+    """
     from stages.lib import backbones, nets
 
     configured("float32")
@@ -166,7 +174,7 @@ def differences(kind: str, size: Size) -> dict[str, float]:
     lower, upper = backbones.split(whole, first)
     split = pictures(size)
     features = np.concatenate([lower.predict_on_batch(split.images[at : at + 100]) for at in range(0, len(split), 100)])
-    start = whole.get_weights()
+    start, untrained = whole.get_weights(), np.asarray(whole.predict(split.images, batch_size=PREDICTED, verbose=0))
 
     def after(model: Any, inputs: np.ndarray) -> np.ndarray:
         whole.set_weights(start)
@@ -174,7 +182,7 @@ def differences(kind: str, size: Size) -> dict[str, float]:
         for step in range(size.steps):
             places = np.arange(step * spec.batch, (step + 1) * spec.batch) % len(split)
             model.train_on_batch(inputs[places], split.labels[places])
-        return np.asarray(model.predict(inputs, batch_size=50, verbose=0))
+        return np.asarray(model.predict(inputs, batch_size=PREDICTED, verbose=0))
 
     inside = after(whole, split.images)
     kept: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -182,4 +190,4 @@ def differences(kind: str, size: Size) -> dict[str, float]:
         "float16": lambda values: values.astype("float16").astype("float32"),
     }
     found = {name: float(np.abs(after(upper, keep(features)) - inside).max()) for name, keep in kept.items()}
-    return found | {"steps": size.steps}
+    return found | {"training": float(np.abs(inside - untrained).max()), "steps": size.steps}

@@ -27,7 +27,7 @@ class Size:
     repeats: int
 
 
-FULL = Size(6, {"one_vs_rest": 3_000, "finetune": 640}, 2, 3)
+FULL = Size(4, {"one_vs_rest": 3_000, "finetune": 640}, 2, 3)
 
 
 def measure(size: Size = FULL) -> dict[str, Any]:

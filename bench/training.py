@@ -33,7 +33,7 @@ class Size:
     matrix: int
 
 
-FULL = Size({"shallow_adadelta": 8_000, "deep_adadelta": 2_048, "vehicles": 2_560, "cifar_deeper": 2_560}, 5, 4_096)
+FULL = Size({"shallow_adadelta": 8_000, "deep_adadelta": 2_048, "vehicles": 2_560, "cifar_deeper": 2_560}, 3, 4_096)
 
 
 def measure(size: Size = FULL) -> dict[str, Any]:
