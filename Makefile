@@ -18,7 +18,7 @@ BUILT := --no-build-isolation
 TOOLS = $(PYTHON) -m venv "$$tools" && "$$tools/bin/python" $(INSTALL) -r requirements-tools.txt
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help repro photos test verify torture review check remote pull lint format browser sshd lock audit clean
+.PHONY: help repro photos test verify torture bench review check remote pull lint format browser sshd lock audit clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -63,6 +63,10 @@ verify: $(VENV)/.installed ## run stages again without cache and compare with dv
 torture: $(VENV)/.installed ## kill a small pipeline 50 times (KILLS=), fill its disk in every stage; about half an hour
 	python -m tools.torture --kills $(or $(KILLS),50)
 	python -m tools.fulldisk
+
+bench: $(VENV)/.installed-cluster ## measure all of README's "How fast" (NAMES="training embedding": some) on an idle machine, 25 minutes
+	dvc repro download@cifar10 fetch@lite0
+	python -m bench $(NAMES)
 
 lint: $(VENV)/.installed-test ## format, lint and types, checked
 	ruff format --check .
@@ -109,6 +113,10 @@ $(VENV)/.installed: requirements.txt requirements-build.txt
 
 $(VENV)/.installed-remote: $(VENV)/.installed requirements-remote.txt
 	python $(INSTALL) $(BUILT) -r requirements-remote.txt
+	@touch $@
+
+$(VENV)/.installed-cluster: $(VENV)/.installed requirements-cluster.txt
+	python $(INSTALL) $(BUILT) -r requirements-cluster.txt
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed requirements-test.txt

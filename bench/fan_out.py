@@ -6,22 +6,50 @@ For each number of jobs: the seconds of the fan-out, the scheduler's calls and C
 """
 
 import argparse
+import importlib.util
 import json
 import operator
 import os
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from distributed import Client
-
+from bench.lib.rows import Row
 from stages.lib import compute
 from stages.lib.params import Compute
 from tools.lib import clusters
 
+JOBS = (100, 1_000)  # python -m bench.fan_out measures 10,000, too
+
+
+def measure(jobs: Sequence[int] = JOBS) -> dict[str, Any]:
+    """The rows of `python -m bench.fan_out`, which runs in a process of its own."""
+    if not importlib.util.find_spec("distributed"):
+        return {"left_out": "distributed is not installed (requirements-cluster.txt)"}
+    with tempfile.TemporaryDirectory(prefix="fan-out-") as folder:
+        path = Path(folder, "found.json")
+        command = [sys.executable, "-m", "bench.fan_out", "--jobs", *map(str, jobs), "--json", str(path)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return dict(json.loads(path.read_text()))
+
+
+def table(found: Mapping[str, Any]) -> list[Row]:
+    if "left_out" in found:
+        return [Row("jobs that do nothing on a Dask cluster", "", found["left_out"])]
+    return [
+        Row(f"{row['jobs']:,} jobs that do nothing on a Dask cluster of {found['workers']} workers here", "",
+            f"{row['milliseconds_a_job']:.0f} ms a job, {1000 * row['scheduler_cpu_seconds_a_job']:.1f} ms of it the scheduler's")
+        for row in found["fan_outs"]
+    ]  # fmt: skip
+
 
 def main() -> None:
+    from distributed import Client
+
     parser = argparse.ArgumentParser(description="Measure fan-outs of jobs that do nothing on a Dask cluster of this machine.")
     parser.add_argument("--jobs", type=int, nargs="+", default=[100, 1_000, 10_000])
     parser.add_argument("--workers", type=int, default=2)
@@ -39,7 +67,7 @@ def main() -> None:
         wanted.json.write_text(report + "\n")
 
 
-def measured(address: str, client: Client, jobs: int) -> dict[str, Any]:
+def measured(address: str, client: Any, jobs: int) -> dict[str, Any]:
     """One fan-out of `jobs` additions."""
     spec = Compute(precision="auto", threads="auto", jobs="auto", backend="dask", scheduler=address)
     before, started = client.run_on_scheduler(counted), time.perf_counter()

@@ -4,6 +4,7 @@ What happens to an image is drawn for all images at once, so the result does not
 in which the images are then made.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,8 @@ import numpy as np
 from stages.lib import seeds
 from stages.lib.arrays import centre_crop
 from stages.lib.params import Augment
+
+TURNED = 64  # images at once: what is computed of them stays in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -52,12 +55,12 @@ def draw(spec: Augment, side: int, seed: int, key: str) -> Draws:
 def apply(images: np.ndarray, draws: Draws, block: slice, crop: int) -> np.ndarray:
     """Output images `block` of the plan: uint8, (len, crop, crop, C)."""
     sources = images[draws.source[block]]
-    mirrored = draws.mirrored[block]
+    mirrored, turned = draws.mirrored[block], draws.degrees[block] != 0
     sources[mirrored] = sources[mirrored, :, ::-1]
-    windows = np.lib.stride_tricks.sliding_window_view(sources, (crop, crop), axis=(1, 2))
-    places = np.arange(len(sources))
-    made = windows[places, draws.top[block], draws.left[block]].transpose(0, 2, 3, 1).copy()
-    turned = draws.degrees[block] != 0
+    made = np.empty((len(sources), crop, crop, images.shape[3]), np.uint8)
+    for top, left in itertools.product(np.unique(draws.top[block]), np.unique(draws.left[block])):
+        here = (draws.top[block] == top) & (draws.left[block] == left) & ~turned
+        made[here] = sources[here, top : top + crop, left : left + crop]
     made[turned] = rotate_and_crop(sources[turned], draws.degrees[block][turned], crop)
     return made
 
@@ -67,6 +70,15 @@ def rotate_and_crop(images: np.ndarray, degrees: np.ndarray, crop: int) -> np.nd
 
     images: uint8, N x H x W x C. degrees: N. Agrees with PIL's rotate(BILINEAR) to one grey level.
     """
+    made = np.empty((len(images), crop, crop, images.shape[3]), np.uint8)
+    for start in range(0, len(images), TURNED):
+        part = slice(start, start + TURNED)
+        made[part] = _turned(images[part], degrees[part], crop)
+    return made
+
+
+def _turned(images: np.ndarray, degrees: np.ndarray, crop: int) -> np.ndarray:
+    """`rotate_and_crop` of a few images, channel by channel."""
     height, width = images.shape[1:3]
     angle = np.deg2rad(degrees.astype(np.float32))[:, None, None]
     cos, sin = np.cos(angle), np.sin(angle)
@@ -75,11 +87,15 @@ def rotate_and_crop(images: np.ndarray, degrees: np.ndarray, crop: int) -> np.nd
     y, x = y - np.float32((height - 1) / 2), x - np.float32((width - 1) / 2)
     from_x = cos * x - sin * y + np.float32((width - 1) / 2) + 1
     from_y = sin * x + cos * y + np.float32((height - 1) / 2) + 1
-    padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
     from_x, from_y = from_x.clip(0, width + 0.999), from_y.clip(0, height + 0.999)
     left, top = from_x.astype(np.intp), from_y.astype(np.intp)
-    right_share, low_share = (from_x - left)[..., None], (from_y - top)[..., None]
-    rows = np.arange(len(images))[:, None, None]
-    upper = padded[rows, top, left] * (1 - right_share) + padded[rows, top, left + 1] * right_share
-    lower = padded[rows, top + 1, left] * (1 - right_share) + padded[rows, top + 1, left + 1] * right_share
-    return np.asarray(upper * (1 - low_share) + lower * low_share + np.float32(0.5)).astype(np.uint8)
+    right_share, low_share = from_x - left, from_y - top
+    row = width + 2
+    places = (np.arange(len(images))[:, None, None] * (height + 2) + top) * row + left
+    made = np.empty((*places.shape, images.shape[3]), np.uint8)
+    for channel in range(images.shape[3]):
+        plane = np.pad(images[..., channel], ((0, 0), (1, 1), (1, 1))).astype(np.float64).ravel()
+        upper = plane.take(places) * (1 - right_share) + plane[1:].take(places) * right_share
+        lower = plane[row:].take(places) * (1 - right_share) + plane[row + 1 :].take(places) * right_share
+        made[..., channel] = upper * (1 - low_share) + lower * low_share + np.float32(0.5)
+    return made

@@ -1,0 +1,88 @@
+"""Augmentation: chapter 5's 500,000 images by our `augment` stage's path against the chapter's way, one by one with PIL."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.lib import rows, trials, workplaces
+from bench.lib.rows import Row
+from bench.lib.trials import Way, Work
+from stages.lib import arrays, augmentation, params
+from stages.lib.params import Augment
+
+KEY = "cifar10_augmented"
+
+
+@dataclass(frozen=True)
+class Size:
+    """Source images of our way and of the chapter's, of which each gives ten."""
+
+    sources: int
+    chapter_sources: int
+    repeats: int
+
+
+FULL = Size(50_000, 2_000, 3)
+
+
+def measure(size: Size = FULL) -> dict[str, Any]:
+    """Images made a second, ours of all, the chapter's of a part, and their ratio."""
+    ways = {"chapter": Way(chapter, (size.chapter_sources,)), "ours": Way(ours, (size.sources,))}
+    each = 1 + params.load(workplaces.ROOT / "params.yaml").augment[KEY].copies
+    counts = {"chapter": size.chapter_sources * each, "ours": size.sources * each}
+    return compared(trials.interleaved(ways, size.repeats, "augmentation"), counts)
+
+
+def compared(seconds: Mapping[str, Sequence[float]], counts: Mapping[str, int]) -> dict[str, Any]:
+    """Rates, and the ratio of the seconds an image."""
+    each = {name: [second / counts[name] for second in values] for name, values in seconds.items()}
+    rate = {name: 1 / float(np.median(values)) for name, values in each.items()}
+    return {"images": dict(counts), "images_per_second": rate, "times_chapter": trials.times(each["ours"], each["chapter"])}
+
+
+def table(found: Mapping[str, Any]) -> list[Row]:
+    rate, images = found["images_per_second"], found["images"]
+    against = f"PIL, image by image: {rate['chapter']:,.0f} images/s (measured on {images['chapter']:,})"
+    figure = f"{rows.times(found['times_chapter'])}: {images['ours'] / rate['ours']:.1f} s"
+    return [Row(f"augmentation, {images['ours']:,} images", against, figure)]
+
+
+def chapter(sources: int) -> Work:
+    """The chapter's images made and saved; all are in memory."""
+    from bench.lib import chapters
+
+    spec = block(sources)
+    images = np.asarray(workplaces.cifar10(sources).images)
+
+    def work() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            made = chapters.augmented(images, 1 + spec.copies, spec.crop, np.random.default_rng(0))
+            np.save(Path(folder) / "made.npy", made)
+
+    return work
+
+
+def ours(sources: int) -> Work:
+    """Our stage's images, read from the data set's file, drawn, made block by block, written as they come."""
+    from stages import augment
+
+    spec = block(sources)
+
+    def work() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            images = arrays.read(workplaces.ROOT / "data/cifar10/train_images.npy")
+            draws = augmentation.draw(spec, images.shape[1], 0, KEY)
+            starts = range(0, len(draws), augment.BLOCK)
+            blocks = (augmentation.apply(images, draws, slice(start, start + augment.BLOCK), spec.crop) for start in starts)
+            arrays.write_blocks(Path(folder) / "made.npy", (len(draws), spec.crop, spec.crop, 3), blocks)
+
+    return work
+
+
+def block(sources: int) -> Augment:
+    spec: Augment = params.load(workplaces.ROOT / "params.yaml").experiment("augment", KEY)
+    return spec.model_copy(update={"source_images": sources})

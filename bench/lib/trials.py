@@ -1,0 +1,74 @@
+"""Ways of doing the same work, measured side by side: each in a process of its own, in turn, A B A B ..."""
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from statistics import median
+from typing import Any, NamedTuple
+
+Work = Callable[[], Any]
+_work: Work  # of the process that has prepared it
+
+
+class Way(NamedTuple):
+    """make(*arguments) prepares the work and warms it up; what it gives is called once a repeat."""
+
+    make: Callable[..., Work]
+    arguments: tuple[Any, ...] = ()
+
+
+def interleaved(ways: Mapping[str, Way], repeats: int, label: str) -> dict[str, list[float]]:
+    """Wall-clock seconds of each way's work, `repeats` times in turn.
+
+    Every way has a process of its own, since TensorFlow takes its precision, threads and determinism once; those whose turn
+    it is not wait. Preparation is not measured.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    with contextlib.ExitStack() as stack:
+        pools = {name: stack.enter_context(_pool()) for name in ways}
+        for name, way in ways.items():
+            pools[name].submit(_prepare, way).result()
+        for _ in range(repeats):
+            for name, pool in pools.items():
+                seconds[name].append(pool.submit(_timed).result())
+    for name, found in seconds.items():
+        print(f"  {label}, {name}: {', '.join(f'{second:.2f}' for second in found)} s", flush=True)
+    return seconds
+
+
+def apart(function: Callable[..., Any], *arguments: Any) -> Any:
+    """function(*arguments), called in a fresh process."""
+    with _pool() as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def times(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float]:
+    """How many times as fast as `theirs` `ours` is: the median of the ratios of each repeat, the lowest and the highest."""
+    ratios = [their / our for our, their in zip(ours, theirs, strict=True)]
+    return {"median": median(ratios), "lowest": min(ratios), "highest": max(ratios)}
+
+
+def _pool() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_hush)
+
+
+def _hush() -> None:
+    """Keeps the lines of trainings, also those of their workers, from between the figures; errors come as exceptions."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (sys.stdout.fileno(), sys.stderr.fileno()):
+        os.dup2(nowhere, descriptor)
+
+
+def _prepare(way: Way) -> None:
+    global _work
+    _work = way.make(*way.arguments)
+
+
+def _timed() -> float:
+    started = time.perf_counter()
+    _work()
+    return time.perf_counter() - started

@@ -1,0 +1,196 @@
+"""Overhead: what `dvc repro` costs beside the work inside the stages, a run with nothing to do, and how both grow."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from bench.lib import rows, workplaces
+from bench.lib.rows import Row
+from stages.lib import params, timings
+from tools.lib import clones
+
+FIRST = "shallow_adadelta"  # of `train`; the others are copies of its block
+STAND_IN = """import pathlib, sys
+for path in map(pathlib.Path, sys.argv[1:]):
+    path = path if path.suffix else path / "a_file"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("no stage has made this\\n")
+"""
+
+
+@dataclass(frozen=True)
+class Size:
+    """The scale and what is run for the share of overhead, repeats of runs with nothing to do, numbers of experiments."""
+
+    scale: str
+    targets: Sequence[str]
+    repeats: int
+    growth: Sequence[int]
+
+
+FULL = Size("quick", ("evaluate@multiclass", "evaluate@cifar_simple"), 3, (10, 100, 500))
+
+
+def measure(size: Size = FULL) -> dict[str, Any]:
+    """Seconds of overhead a stage; of a run with nothing to do, in this project and with ever more experiments."""
+    found: dict[str, Any] = run(size)
+    print(f"  overhead of {len(size.targets)} targets: {found}", flush=True)
+    found["growth"] = {}
+    for experiments in size.growth:
+        found["growth"][str(experiments)] = grown(experiments)
+        print(f"  overhead, {experiments} experiments: {found['growth'][str(experiments)]}", flush=True)
+    return found
+
+
+def table(found: Mapping[str, Any]) -> list[Row]:
+    made = []
+    if whole := found.get("whole"):
+        figure = f"{rows.percent(whole['share'])} ({whole['stages']} stages, {whole['inside_seconds']:.0f} s inside them)"
+        made.append(
+            Row("`dvc repro` of everything: starts, imports, hashing, copies", "work inside the stages", figure, "< 10 %")
+        )
+    each = f"{found['seconds_a_stage']:.1f} s, {rows.percent(found['share'])} of {found['seconds']:.0f} s"
+    made.append(Row(f"the same, a stage, in a run of {found['stages']} stages", "", each))
+    made.append(
+        Row(
+            f"`dvc repro` with nothing to do, {found['all_stages']} stages",
+            "",
+            f"{found['nothing_to_do_seconds']:.1f} s",
+            "< 3 s",
+        )
+    )
+    growth = found["growth"]
+    for what, name in (
+        ("with nothing to do", "nothing_to_do_seconds"),
+        ("after one experiment was changed", "one_changed_seconds"),
+    ):
+        figures = " / ".join(f"{one[name]:.1f} s" for one in growth.values())
+        counts = " / ".join(growth)
+        made.append(Row(f"`dvc repro` {what}, `train` of {counts} experiments", "commands that train nothing", figures))
+    return made
+
+
+def run(size: Size) -> dict[str, Any]:
+    """`targets` run in a clone without cache: wall time, and the part of it that the stages' own work is not.
+
+    With the stages' times of a whole run of this project, its share of overhead, too.
+    """
+    with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
+        folder = Path(temporary)
+        clones.copy(folder, lambda settings: settings.update(scale=size.scale))
+        seconds = repro(folder, *size.targets, DATASETS_DIR=str(clones.downloads()))
+        inside = [float(json.loads(path.read_text())["seconds"]) for path in (folder / timings.FOLDER).rglob("*.json")]
+    found = beside(seconds, inside) | nothing_to_do(size.repeats)
+    if len(whole := whole_run()) >= found["all_stages"]:
+        found["whole"] = extrapolated(found["seconds_a_stage"], whole)
+    return found
+
+
+def beside(seconds: float, inside: Sequence[float]) -> dict[str, Any]:
+    """Overhead of a run of `seconds` in which stages worked for the seconds `inside`."""
+    over = seconds - sum(inside)
+    return {"seconds": seconds, "stages": len(inside), "seconds_a_stage": over / len(inside), "share": over / seconds}
+
+
+def extrapolated(seconds_a_stage: float, inside: Sequence[float]) -> dict[str, Any]:
+    """The same for a whole run, of which only the seconds `inside` the stages are known."""
+    over = seconds_a_stage * len(inside)
+    return {"stages": len(inside), "inside_seconds": sum(inside), "share": over / (over + sum(inside))}
+
+
+def whole_run() -> list[float]:
+    """Seconds inside each stage that has run in this project at its scale."""
+    scale = params.load(workplaces.ROOT / "params.yaml").scale
+    folder = workplaces.ROOT / timings.FOLDER / scale
+    return [float(json.loads(path.read_text())["seconds"]) for path in folder.glob("*.json")]
+
+
+def nothing_to_do(repeats: int) -> dict[str, Any]:
+    """`dvc repro` of the whole pipeline when all is up to date; its commands were replaced by one that writes small files."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
+        folder = Path(temporary)
+        clones.copy(folder, lambda settings: None)
+        stand_in(folder)
+        repro(folder)
+        seconds = [repro(folder, runs=0) for _ in range(repeats)]
+        return {"all_stages": len(clones.lock(folder)), "nothing_to_do_seconds": median(seconds)}
+
+
+def grown(experiments: int) -> dict[str, float]:
+    """Seconds of `dvc repro` of that many trainings, nothing to do and one changed; none was ever trained.
+
+    One is run with a command that writes small files. What dvc.lock says of the others is copied from it.
+    """
+    with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
+        folder = Path(temporary)
+        clones.copy(folder, lambda settings: multiplied(settings, experiments))
+        stand_in(folder, only="train")
+        repro(folder, f"train@{FIRST}", runs=1)
+        multiply_lock(folder)
+        seconds = repro(folder, runs=0)
+        path = folder / "params.yaml"
+        path.write_text(path.read_text().replace("epochs: 60", "epochs: 61", 1))
+        return {"nothing_to_do_seconds": seconds, "one_changed_seconds": repro(folder, runs=1)}
+
+
+def multiplied(settings: dict[str, Any], experiments: int) -> None:
+    """Params whose `train` has that many copies of one experiment."""
+    block = settings["train"][FIRST] | {"epochs": 60}
+    settings["train"] = {key: dict(block) for key in (FIRST, *(f"copy_{number}" for number in range(1, experiments)))}
+
+
+def stand_in(folder: Path, only: str | None = None) -> None:
+    """Puts a command that writes small files in the place of each stage's in dvc.yaml; with `only`, keeps that stage alone."""
+    (folder / "stand_in.py").write_text(STAND_IN)
+    path = folder / "dvc.yaml"
+    pipeline = YAML(typ="safe").load(path.read_text())
+    pipeline = {"stages": {name: stage for name, stage in pipeline["stages"].items() if only in (None, name)}}
+    for stage in pipeline["stages"].values():
+        definition = stage.get("do", stage)
+        outs = [*definition.get("outs", []), *definition.get("metrics", [])]
+        paths = " ".join(next(iter(out)) if isinstance(out, dict) else out for out in outs)
+        definition["cmd"] = f"{sys.executable} stand_in.py {paths}"
+        for dep in definition["deps"] if only else ():
+            if dep.startswith("data/"):
+                place = folder / dep.replace("${item.images}", "cifar10").replace("${item.labels}", "cifar10_shuffled")
+                place.mkdir(parents=True)
+                (place / "a_file").write_text("data\n")
+    with path.open("w") as stream:
+        YAML().dump(pipeline, stream)
+
+
+def multiply_lock(folder: Path) -> None:
+    """Makes the outputs and lines of dvc.lock of the copies of the one experiment that has run, as if they had, too."""
+    path = folder / "dvc.lock"
+    text = path.read_text()
+    head, mark, entry = text.partition(f"  train@{FIRST}:\n")
+    keys = list(YAML(typ="safe").load((folder / "params.yaml").read_text())["train"])
+    path.write_text(head + "".join((mark + entry).replace(FIRST, key) for key in keys))
+    outs = re.findall(r"path: (\S*shallow_adadelta\S*)", entry.partition("    outs:")[2])
+    for key in keys[1:]:
+        for out in outs:
+            shutil.copyfile(folder / out, folder / out.replace(FIRST, key))
+
+
+def repro(folder: Path, *targets: str, runs: int | None = None, **more: str) -> float:
+    """Wall-clock seconds of `dvc repro` in `folder`. ValueError when it fails, or runs another number of stages than `runs`."""
+    environment = clones.environment(**more)
+    started = time.perf_counter()
+    done = subprocess.run(["dvc", "repro", *targets], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - started
+    if done.returncode:
+        raise ValueError(f"dvc repro failed: {done.stderr.strip()[-1000:]}")
+    if runs is not None and (ran := done.stdout.count("Running stage")) != runs:
+        raise ValueError(f"dvc repro ran {ran} stages in place of {runs}")
+    return seconds

@@ -1,0 +1,139 @@
+"""Training: images a second of our `train` stage against the chapters' own way, and as a share of the processor's best."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.lib import rows, trials, workplaces
+from bench.lib.rows import Row
+from bench.lib.trials import Way, Work
+from bench.lib.workplaces import ROOT
+from stages.lib import arrays, compute, params
+
+VEHICLES = [0, 1, 8, 9]
+TITLES = {
+    "shallow_adadelta": ("training, shallow net", "1.5 x"),
+    "deep_adadelta": ("training, deep net", "3 x"),
+    "vehicles": ("training, deep net at 28 x 28", "3 x"),
+    "cifar_deeper": ("training, T4's six convolutions", "1.5 x"),
+}
+PRODUCTS = 3  # of two matrices, a repeat
+
+
+@dataclass(frozen=True)
+class Size:
+    """Images of an epoch for each experiment of `train`, epochs measured, side of the matrices."""
+
+    images: Mapping[str, int]
+    repeats: int
+    matrix: int
+
+
+FULL = Size({"shallow_adadelta": 8_000, "deep_adadelta": 2_048, "vehicles": 2_560, "cifar_deeper": 2_560}, 3, 4_096)
+
+
+def measure(size: Size = FULL) -> dict[str, Any]:
+    """For each net, images a second of each way and their ratios; the products' TFLOP/s as `peak`."""
+    settings = params.load(ROOT / "params.yaml")
+    precisions = sorted({"float32", compute.precision(settings.compute)})
+    products = {name: Way(product, (name, size.matrix)) for name in precisions}
+    operations = 2 * size.matrix**3 * PRODUCTS
+    peak = {
+        name: operations / min(seconds) / 1e12 for name, seconds in trials.interleaved(products, size.repeats, "peak").items()
+    }
+    found: dict[str, Any] = {"peak_tflops": peak}
+    for key, images in size.images.items():
+        ways = {"chapter": Way(chapter, (key, images))} | {name: Way(ours, (key, images, name)) for name in precisions}
+        seconds = trials.interleaved(ways, size.repeats, key)
+        found[key] = compared(seconds, images, trials.apart(operations_of, key), peak)
+    return found
+
+
+def compared(seconds: Mapping[str, list[float]], images: int, operations: int, peak: Mapping[str, float]) -> dict[str, Any]:
+    """Figures of one net: `operations` are those of an image in training, `peak` the TFLOP/s of each precision."""
+    rate = {name: images / float(np.median(values)) for name, values in seconds.items()}
+    return {
+        "images_per_second": rate,
+        "times_chapter": {name: trials.times(values, seconds["chapter"]) for name, values in seconds.items() if name in peak},
+        "operations_per_image": operations,
+        "share_of_peak": {name: rate[name] * operations / 1e12 / peak[name] for name in peak},
+    }
+
+
+def table(found: Mapping[str, Any]) -> list[Row]:
+    best = "bfloat16" if "bfloat16" in found["peak_tflops"] else "float32"
+    made = []
+    for key, (title, goal) in TITLES.items():
+        net = found[key]
+        rate = net["images_per_second"]
+        against = f"Keras `fit` on float32 arrays: {rate['chapter']:,.0f} images/s"
+        for name in dict.fromkeys((best, "float32")):
+            figure = f"{rows.times(net['times_chapter'][name])}: {rate[name]:,.0f} images/s"
+            share = f"{rows.percent(net['share_of_peak'][name])} of the peak"
+            made.append(Row(f"{title}, {name}", against, f"{figure}, {share}", "1.0 x" if name == "float32" else goal))
+    peaks = ", ".join(f"{value:.2f} TFLOP/s in {name}" for name, value in found["peak_tflops"].items())
+    return [*made, Row("the peak: a large matrix product", "", peaks)]
+
+
+def chapter(key: str, images: int) -> Work:
+    """An epoch as the chapters train: float32 pixels in memory, one-hot labels, `fit`."""
+    from bench.lib import chapters
+
+    spec, split, n_classes = data(key, images)
+    pixels, labels = chapters.prepared(split.images, split.labels, n_classes, spec.pixels == "standardized")
+    model = chapters.NETWORKS[key]()
+    chapters.fit(model, pixels[: 3 * spec.batch], labels[: 3 * spec.batch], spec.batch)
+    return lambda: chapters.fit(model, pixels, labels, spec.batch)
+
+
+def ours(key: str, images: int, precision: str) -> Work:
+    """An epoch of our `train`, with what it keeps at its end."""
+    from stages.lib import fit, nets
+
+    settings = params.load(ROOT / "params.yaml")
+    compute.configure(settings.compute.model_copy(update={"precision": precision}))
+    spec, split, n_classes = data(key, images)
+    front = nets.front(spec, split)
+    model = nets.build(settings.nets[spec.net], split.image_shape, n_classes, settings.seed, front)
+    trained = nets.trainer(model, spec.optimizer, spec.augmentation)
+
+    def epoch(part: arrays.Split = split) -> None:
+        with tempfile.TemporaryDirectory() as state:
+            fit.run(trained, part, split.part(slice(0)), spec, settings.seed, Path(state), key)
+
+    epoch(split.part(slice(3 * spec.batch)))
+    return epoch
+
+
+def data(key: str, images: int) -> tuple[params.Fit, arrays.Split, int]:
+    """The experiment with one epoch, images for it, and the number of classes."""
+    spec = params.load(ROOT / "params.yaml").experiment("train", key).model_copy(update={"epochs": 1})
+    if key == "vehicles":
+        return spec, workplaces.cifar10(images, VEHICLES, 28), len(VEHICLES)
+    return spec, workplaces.cifar10(images), 10
+
+
+def product(precision: str, side: int) -> Work:
+    """Products of two square matrices: what the processor can do at best."""
+    from stages.lib.engine import tf
+
+    left, right = (tf.cast(tf.random.normal((side, side)), precision) for _ in range(2))
+    multiply = tf.function(tf.matmul)
+
+    def work() -> None:
+        for _ in range(PRODUCTS):
+            multiply(left, right).numpy()
+
+    work()
+    return work
+
+
+def operations_of(key: str) -> int:
+    """Operations of an image in training, counted from the chapter's network."""
+    from bench.lib import chapters, flops
+
+    return flops.training(chapters.NETWORKS[key]())

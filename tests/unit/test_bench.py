@@ -1,0 +1,215 @@
+"""What `make bench` computes from what it measures; the measurements themselves at tiny sizes."""
+
+import json
+import os
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench import accuracy, augmentation, embedding, features, overhead, repeats, table, training
+from bench.lib import chapters, flops, rows, trials
+from bench.lib.trials import Way
+from stages.lib import augmentation as ours
+from stages.lib import nets, params
+from tests.conftest import ROOT
+
+RATIO = {"median": 2.0, "lowest": 1.5, "highest": 2.5}
+NET = {
+    "images_per_second": {"chapter": 500.0, "bfloat16": 1000.0, "float32": 600.0},
+    "times_chapter": {"bfloat16": RATIO, "float32": {"median": 1.2, "lowest": 1.1, "highest": 1.3}},
+    "operations_per_image": 100_000_000,
+    "share_of_peak": {"bfloat16": 0.5, "float32": 0.6},
+}
+FROZEN = {
+    "epochs": 20,
+    "seconds": {"chapter": 6.0, "once": 3.0, "epoch": 1.0},
+    "times_chapter": RATIO,
+    "differences": {"float32": 1e-6, "float16": 2e-4, "training": 0.4, "steps": 20},
+}
+FOUND: dict[str, dict[str, Any]] = {
+    "training": {"peak_tflops": {"bfloat16": 0.2, "float32": 0.1}, **dict.fromkeys(training.TITLES, NET)},
+    "accuracy": {"scale": "quick", "seeds": 5, "bfloat16": 0.31, "float32": 0.312, "difference": -0.002, "standard_error": 0.004},
+    "repeats": {
+        kind: {"times_one_after_the_other": {"1 x 2": RATIO, "2 x 1": RATIO}, "chosen": "2 x 1"} for kind in repeats.TITLES
+    },
+    "features": {"images": 300, "side": 224, "head": FROZEN, "tuned": FROZEN},
+    "embedding": {
+        "images": 400, "side": 224, "images_per_second": {"predict": 100.0, "ours": 98.0}, "times_predict": RATIO,
+        "memory": {"1000": {"own_megabytes": 400.4}, "10000": {"own_megabytes": 401.0}},
+    },
+    "augmentation": {
+        "images": {"chapter": 20_000, "ours": 500_000}, "images_per_second": {"chapter": 5_000.0, "ours": 25_000.0},
+        "times_chapter": RATIO,
+    },
+    "overhead": {
+        "seconds": 60.0, "stages": 5, "seconds_a_stage": 3.0, "share": 0.25, "all_stages": 77, "nothing_to_do_seconds": 4.9,
+        "whole": {"stages": 77, "inside_seconds": 700.0, "share": 0.25},
+        "growth": {"10": {"nothing_to_do_seconds": 1.0, "one_changed_seconds": 2.0}},
+    },
+    "fan_out": {"workers": 2, "fan_outs": [
+        {"jobs": 100, "seconds": 3.0, "milliseconds_a_job": 30.0, "scheduler_cpu_seconds_a_job": 0.0013}]},
+}  # fmt: skip
+MACHINE = {"cpu": "A processor", "cores": 2, "memory_gib": 16, "precision": "bfloat16", "python": "3.11.9",
+           "versions": {"keras": "3.15.1"}}  # fmt: skip
+RESULTS = {
+    "machine": MACHINE,
+    "measured": {name: found | {"minutes": 2.0, "load_before": 0.1} for name, found in FOUND.items()},
+}
+
+
+def first(path: str) -> int:
+    return os.getpid() if path else 0
+
+
+def counting(path: str, name: str) -> trials.Work:
+    """Work that writes its name, and how often this process has done it, to a file."""
+    done = []
+
+    def work() -> None:
+        done.append(name)
+        with open(path, "a") as stream:  # noqa: PTH123
+            stream.write(f"{name}{len(done)} ")
+
+    return work
+
+
+def failing() -> trials.Work:
+    raise ValueError("cannot be prepared")
+
+
+def test_ways_take_turns_each_in_a_process_of_its_own(tmp_path):
+    path = str(tmp_path / "order")
+    found = trials.interleaved({"a": Way(counting, (path, "a")), "b": Way(counting, (path, "b"))}, 3, "order")
+    assert (tmp_path / "order").read_text() == "a1 b1 a2 b2 a3 b3 "
+    assert {name: len(seconds) for name, seconds in found.items()} == {"a": 3, "b": 3}
+    assert trials.apart(first, path) not in (os.getpid(), trials.apart(first, path))
+
+
+def test_what_fails_in_another_process_is_an_error_here():
+    with pytest.raises(ValueError, match="cannot be prepared"):
+        trials.interleaved({"a": Way(failing)}, 1, "failing")
+
+
+def test_a_ratio_is_the_median_of_the_ratios_of_each_repeat():
+    """Not the ratio of the medians, which would be 4/2 = 2 here."""
+    assert trials.times([1, 2, 4], [4, 6, 2]) == {"median": 3, "lowest": 0.5, "highest": 4}
+    assert rows.times({"median": 3, "lowest": 0.5, "highest": 4}) == "3.00 x (0.50-4.00)"
+
+
+def test_operations_of_the_shallow_net_by_hand():
+    """Two for each multiplication: 30x30 places of 3x3x3x32, 28x28 of 3x3x32x64, 12,544 x 128, 128 x 10."""
+    convolutions = 30 * 30 * 27 * 32 + 28 * 28 * 288 * 64
+    dense = 12_544 * 128 + 128 * 10
+    assert flops.forward(chapters.shallow_adadelta()) == 2 * (convolutions + dense)
+    assert flops.training(chapters.shallow_adadelta()) == 6 * (convolutions + dense)
+
+
+def test_operations_of_padded_convolutions_by_hand():
+    """T4: places 32x32, 16x16 and 8x8; 2,048 numbers reach the softmax."""
+    by_hand = 1024 * (27 * 32 + 288 * 32) + 256 * (288 * 64 + 576 * 64) + 64 * (576 * 128 + 1152 * 128) + 2048 * 10
+    assert flops.forward(chapters.cifar_deeper()) == 2 * by_hand
+
+
+@pytest.mark.parametrize("key", training.TITLES)
+def test_the_chapters_network_is_ours(key):
+    settings = params.load(ROOT / "params.yaml")
+    spec, side, n_classes = settings.train[key], *((28, 4) if key == "vehicles" else (32, 10))
+    built = nets.build(settings.nets[spec.net], (side, side, 3), n_classes, 0)
+    theirs = chapters.NETWORKS[key]()
+    assert theirs.count_params() == built.count_params()
+    made = nets.trainer(built, spec.optimizer, None).optimizer
+    assert type(theirs.optimizer) is type(made)
+    assert float(theirs.optimizer.learning_rate) == float(made.learning_rate)
+
+
+def test_training_counts_images_and_the_share_of_the_peak():
+    seconds = {"chapter": [4.0, 4.0, 8.0], "bfloat16": [1.0, 2.0, 2.0], "float32": [4.0, 4.0, 4.0]}
+    found = training.compared(seconds, 1_000, 100_000_000, {"bfloat16": 0.2, "float32": 0.1})
+    assert found["images_per_second"] == {"chapter": 250, "bfloat16": 500, "float32": 250}
+    assert found["times_chapter"]["bfloat16"] == {"median": 4, "lowest": 2, "highest": 4}
+    assert found["times_chapter"]["float32"]["median"] == 1
+    assert found["share_of_peak"] == {"bfloat16": pytest.approx(0.25), "float32": pytest.approx(0.25)}
+    assert "chapter" not in found["times_chapter"]
+
+
+def test_pairs_give_the_mean_difference_and_its_standard_error():
+    """Differences .01, .03, -.01: their deviation is .02, over the root of three."""
+    found = accuracy.compared([(0.71, 0.70), (0.73, 0.70), (0.69, 0.70)])
+    assert found["difference"] == pytest.approx(0.01)
+    assert found["standard_error"] == pytest.approx(0.02 / 3**0.5)
+
+
+def test_jobs_times_threads_fill_the_cores():
+    assert repeats.pairs(1) == [(1, 1)]
+    assert repeats.pairs(2) == [(1, 2), (2, 1), (1, 1)]
+    assert repeats.pairs(6) == [(1, 6), (2, 3), (3, 2), (6, 1), (1, 1)]
+
+
+def test_an_experiments_epochs_are_extrapolated_from_one():
+    """Ten epochs of 6 s against one run of the frozen part of 5 s and ten epochs of 1 s."""
+    found = features.extrapolated({"chapter": [6, 3], "once": [5, 5], "epoch": [1, 1]}, 10)
+    assert found["times_chapter"] == {"median": 3, "lowest": 2, "highest": 4}
+    assert found["seconds"] == {"chapter": 4.5, "once": 5, "epoch": 1}
+
+
+def test_images_are_augmented_at_a_rate_that_knows_how_many_they_were():
+    found = augmentation.compared({"chapter": [10.0], "ours": [20.0]}, {"chapter": 1_000, "ours": 50_000})
+    assert found["images_per_second"] == {"chapter": pytest.approx(100), "ours": pytest.approx(2_500)}
+    assert found["times_chapter"]["median"] == pytest.approx(25)
+
+
+def test_the_chapters_augmentation_makes_what_ours_makes():
+    """As many images, every source's plain crop among them; altered ones are a mirror image, a turn or a shift."""
+    images = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), "uint8")
+    made = chapters.augmented(images, 10, 28, np.random.default_rng(1))
+    assert made.shape == (50, 28, 28, 3)
+    for image in images:
+        plain = np.asarray(Image.fromarray(image).crop((2, 2, 30, 30)))
+        assert (made == plain).all(axis=(1, 2, 3)).any()
+    assert ours.apply(images, ours.draw(augmentation.block(5), 32, 0, "key"), slice(0, 50), 28).shape == made.shape
+
+
+def test_overhead_is_what_the_stages_did_not_work():
+    assert overhead.beside(100.0, [30.0, 45.0]) == {"seconds": 100, "stages": 2, "seconds_a_stage": 12.5, "share": 0.25}
+    assert overhead.extrapolated(2.0, [90.0] * 10) == {"stages": 10, "inside_seconds": 900, "share": 20 / 920}
+
+
+def test_experiments_that_nobody_trained_are_up_to_date_until_one_is_changed():
+    """`grown` raises when `dvc repro` runs any of the stages whose lines in dvc.lock were copied, or not just the changed one."""
+    assert set(overhead.grown(3)) == {"nothing_to_do_seconds", "one_changed_seconds"}
+
+
+def test_memory_is_what_the_process_allocates():
+    before = embedding.status("RssAnon")
+    with embedding.sampled() as peak:
+        block = np.ones(50_000_000, "uint8")
+        time.sleep(5 * embedding.SAMPLE_SECONDS)
+    assert block.nbytes * 0.9 < max(peak) - before < block.nbytes * 1.5
+
+
+def test_every_measurement_has_rows_without_cells_in_them():
+    text = table.markdown(RESULTS)
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(lines) > 2 + len(table.MEASURED)
+    assert {line.count("|") for line in lines} == {5}
+    assert "2.00 x (1.50-2.50): 1,000 images/s, 50 % of the peak" in text
+    assert "A processor, 2 cores, 16 GiB" in text
+    assert "16 minutes in all" in text
+
+
+def test_the_table_takes_the_place_between_its_markers():
+    text = f"before\n{table.START}old\n{table.END}after\n"
+    assert table.replaced(text, "new\n") == f"before\n{table.START}new\n{table.END}after\n"
+    with pytest.raises(ValueError, match="lacks <!-- bench -->"):
+        table.replaced("before", "new\n")
+
+
+@pytest.mark.skipif(not table.RESULTS.is_file(), reason="make bench has not run")
+def test_the_readmes_table_is_what_was_measured():
+    text = table.README.read_text()
+    assert table.replaced(text, table.markdown(json.loads(table.RESULTS.read_text()))) == text
+    measured = json.loads(table.RESULTS.read_text())["measured"]
+    assert list(measured) == list(table.MEASURED)
