@@ -27,16 +27,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tools.lib import clones
+from tools.lib import clones, pruning
 from tools.lib.clones import Settings
 
-KEPT = {
-    "relabel": ["cifar10_shuffled", "vehicles", "cat_dog_small", "mnist_in_order", "first_2000_embedded"],
-    "train": ["multiclass", "vehicles", "lenet", "head_rmsprop"],
-    "describe": ["first_2000"],
-    "learning_curve": ["lenet"], "tsne": ["digits_3_5_8"], "classify": ["raw"], "finetune": ["freeze_both"],
-    "predict": ["photographs"], "style_transfer": ["pagoda"],
-}  # fmt: skip
 EPOCHS = 4
 PATIENCE = 1800  # seconds for a whole run
 STAGES = 3  # a run is killed in one of its first three stages
@@ -96,10 +89,7 @@ def main() -> None:
 
 def small(settings: Settings, address: str = "") -> None:
     """Leaves one experiment of each kind, of a few epochs, with downloads from `address`."""
-    settings["scale"] = "smoke"
-    for dictionary, keys in KEPT.items():
-        settings[dictionary] = {key: settings[dictionary][key] for key in keys}
-    settings["embed"]["mnist"]["model"] = "multiclass"
+    pruning.prune(settings)
     settings["report"]["gallery"] = {"lenet": 4}
     settings["relabel"]["mnist_in_order"]["train_images"]["smoke"] = 3000
     settings["learning_curve"]["lenet"]["counts"]["smoke"] = [300, 100]

@@ -6,6 +6,7 @@ Whoever needs them takes them from here; modules that do not need them stay fast
 """
 
 import contextlib
+import gc
 import os
 import sys
 import tempfile
@@ -13,6 +14,9 @@ from collections.abc import Iterator
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+# Keras imports these where they are installed, for drawings, wrappers and tables that nothing here gives it.
+OPTIONAL = ("matplotlib", "pandas", "scipy", "sklearn")
 
 
 @contextlib.contextmanager
@@ -33,7 +37,26 @@ def _stderr_held_back() -> Iterator[None]:
             os.close(kept)
 
 
-with _stderr_held_back():
+@contextlib.contextmanager
+def _lean() -> Iterator[None]:
+    """Imports in the block take half their time: what is OPTIONAL is not there, and no garbage is looked for.
+
+    Afterwards everything can be imported as usual.
+    """
+    hidden = [name for name in OPTIONAL if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None makes an import an ImportError
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+        if collecting:
+            gc.enable()
+
+
+with _stderr_held_back(), _lean():
     import keras
     import tensorflow as tf
 

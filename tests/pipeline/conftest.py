@@ -2,22 +2,15 @@
 
 import copy
 import os
-import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
+from ruamel.yaml import YAML
 
 from tests.conftest import ROOT
-from tools.lib import clones
-
-LEFT_OUT = {
-    "deep_adadelta", "deep_sgd", "mnist_dense", "cifar_simple", "cifar_deeper", "head_adam", "head_short", "head_pooled",
-    "scratch_deep", "freeze_none", "freeze_conv0", "freeze_conv1", "freeze_all",
-    "stacked_freeze_none", "stacked_freeze_conv1", "stacked_freeze_both", "stacked_freeze_all",
-}  # fmt: skip
+from tools.lib import clones, pruning
 
 
 class Clone:
@@ -28,9 +21,9 @@ class Clone:
     def __init__(self, folder: Path, datasets: Path) -> None:
         self.folder, self.datasets = folder, datasets
         clones.copy_files(folder)
-        for path in (folder / "params.yaml", folder / "photos/params.yaml"):
-            path.write_text(path.read_text().replace("scale: quick", "scale: smoke", 1))
-        without_some_experiments(folder)
+        prune(folder)
+        photos = folder / "photos/params.yaml"
+        photos.write_text(photos.read_text().replace("scale: quick", "scale: smoke", 1))
         self.run("git", "init", "-q", "-b", "main")
         self.commit("the project at scale smoke")
 
@@ -58,24 +51,13 @@ class Clone:
         self.run("git", "commit", "-q", "-m", message)
 
 
-def without_some_experiments(folder: Path) -> None:
-    """Takes experiments out of train and finetune that differ from those kept in numbers only: 6 s a stage add up."""
-    kept, dictionary, skipping = [], "", False
-    for line in (folder / "params.yaml").read_text().splitlines(keepends=True):
-        dictionary = line.partition(":")[0] if re.match(r"\w", line) else dictionary
-        if re.match(r"  \w+:|\w|#|  #", line):
-            skipping = dictionary in ("train", "finetune") and line.strip().partition(":")[0] in LEFT_OUT
-        if not skipping:
-            kept.append(line)
-    (folder / "params.yaml").write_text("".join(kept))
-    pipeline = yaml.safe_load((folder / "dvc.yaml").read_text())
-    gone = {f"plots/{kind}/{key}.csv" for kind in ("history", "confusion", "roc") for key in LEFT_OUT}
-    for plot in pipeline["plots"]:
-        for spec in plot.values():
-            if isinstance(spec.get("y"), dict):
-                spec["y"] = {path: column for path, column in spec["y"].items() if path not in gone}
-    pipeline["plots"] = [plot for plot in pipeline["plots"] if not set(plot) & gone]
-    (folder / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
+def prune(folder: Path) -> None:
+    """Leaves one experiment of each kind in the first pipeline, at scale smoke; params.yaml keeps its comments."""
+    for name, change in (("params.yaml", pruning.prune), ("dvc.yaml", pruning.prune_plots)):
+        content = YAML().load((folder / name).read_text())
+        change(content)
+        with (folder / name).open("w") as stream:
+            YAML().dump(content, stream)
 
 
 @pytest.fixture(scope="session")

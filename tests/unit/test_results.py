@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.lib import figures, page, records, seeds, timings
+from stages.lib import figures, page, records, sections, seeds, timings
 
 
 def test_json_has_null_for_nan_and_no_noise_digits(tmp_path):
@@ -48,6 +48,20 @@ def test_a_figure_is_the_same_bytes_and_takes_the_pages_ink(name):
     assert 'role="img" aria-label="' in svg
     assert "currentColor" in svg
     assert figures.INK not in svg
+
+
+def test_figures_14_1_and_14_2_show_four_networks(params_with, tmp_path, monkeypatch):
+    monkeypatch.setattr(sections, "PLOTS", tmp_path)
+    (tmp_path / "history").mkdir()
+    for number, key in enumerate(sections.FIGURE_14):
+        history = HISTORY.assign(loss=HISTORY["loss"] + number, val_error=0.1 * number)
+        history.to_csv(tmp_path / f"history/{key}.csv", index=False)
+    loss, error = sections.curves(params_with({})).svgs
+    for key in ("shallow_adadelta", "deep_adadelta", "shallow_sgd", "deep_sgd"):
+        assert f">{key}<" in loss
+        assert f">{key}<" in error
+    assert "training loss" in loss
+    assert "validation error" in error
 
 
 def test_a_row_that_no_book_has_shows_ours_only():
