@@ -78,7 +78,7 @@ def trained(folder: Path, precision: str, repeat: int) -> float:
     seed = seeds.derive(settings.seed, "bench", repeat)
     model = nets.build(settings.nets[spec.net], train.image_shape, len(view.classes), seed, nets.front(spec, train))
     with tempfile.TemporaryDirectory() as state:
-        fit.run(nets.trainer(model, spec.optimizer, None), train, validation, spec, seed, Path(state), KEY)
+        fit.run(nets.trainer(model, spec, len(train)), train, validation, spec, seed, Path(state), KEY)
     return scores.accuracy(score.labels, fit.predict(model, score).argmax(axis=1))
 
 

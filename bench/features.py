@@ -151,7 +151,7 @@ def epoch(kind: str, size: Size) -> Work:
     lower, upper = backbones.split(whole, first)
     folder = tempfile.TemporaryDirectory()
     kept = frozen.run_once(lower, pictures(size), None, 1, 0, Path(folder.name) / "features.npy", kind)
-    trained = nets.trainer(upper, spec.optimizer, None)
+    trained = nets.trainer(upper, spec, len(kept))
     one = spec.model_copy(update={"epochs": 1, "tensorboard": False})
 
     def work(part: Split = kept) -> None:
@@ -178,7 +178,7 @@ def differences(kind: str, size: Size) -> dict[str, float]:
 
     def after(model: Any, inputs: np.ndarray) -> np.ndarray:
         whole.set_weights(start)
-        nets.compile_for(model, spec.optimizer)
+        nets.compile_for(model, spec, len(split))
         for step in range(size.steps):
             places = np.arange(step * spec.batch, (step + 1) * spec.batch) % len(split)
             model.train_on_batch(inputs[places], split.labels[places])

@@ -104,5 +104,5 @@ def trained(kind: str, threads: int, size: Size, repeat: int) -> float:
     for name in () if one_vs_rest else spec.freeze:
         model.get_layer(name).trainable = False
     with tempfile.TemporaryDirectory() as state:
-        history = fit.run(nets.trainer(model, spec.optimizer, None), split, split.part(slice(0)), spec, repeat, Path(state), kind)
+        history = fit.run(nets.trainer(model, spec, len(split)), split, split.part(slice(0)), spec, repeat, Path(state), kind)
     return float(history["loss"].iloc[-1])

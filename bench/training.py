@@ -99,7 +99,7 @@ def ours(key: str, images: int, precision: str) -> Work:
     spec, split, n_classes = data(key, images)
     front = nets.front(spec, split)
     model = nets.build(settings.nets[spec.net], split.image_shape, n_classes, settings.seed, front)
-    trained = nets.trainer(model, spec.optimizer, spec.augmentation)
+    trained = nets.trainer(model, spec, images)
 
     def epoch(part: arrays.Split = split) -> None:
         with tempfile.TemporaryDirectory() as state:
@@ -134,6 +134,7 @@ def product(precision: str, side: int) -> Work:
 
 def operations_of(key: str) -> int:
     """Operations of an image in training, counted from the chapter's network."""
-    from bench.lib import chapters, flops
+    from bench.lib import chapters
+    from stages.lib import nets
 
-    return flops.training(chapters.NETWORKS[key]())
+    return nets.TRAINING * nets.operations(chapters.NETWORKS[key]())

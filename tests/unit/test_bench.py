@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from bench import accuracy, augmentation, embedding, features, overhead, repeats, table, training
-from bench.lib import chapters, flops, rows, trials
+from bench.lib import chapters, rows, trials
 from bench.lib.trials import Way
 from stages.lib import augmentation as ours
 from stages.lib import nets, params
@@ -99,18 +99,10 @@ def test_a_ratio_is_the_median_of_the_ratios_of_each_repeat():
     assert rows.times({"median": 3, "lowest": 0.5, "highest": 4}) == "3.00 x (0.50-4.00)"
 
 
-def test_operations_of_the_shallow_net_by_hand():
-    """Two for each multiplication: 30x30 places of 3x3x3x32, 28x28 of 3x3x32x64, 12,544 x 128, 128 x 10."""
-    convolutions = 30 * 30 * 27 * 32 + 28 * 28 * 288 * 64
-    dense = 12_544 * 128 + 128 * 10
-    assert flops.forward(chapters.shallow_adadelta()) == 2 * (convolutions + dense)
-    assert flops.training(chapters.shallow_adadelta()) == 6 * (convolutions + dense)
-
-
 def test_operations_of_padded_convolutions_by_hand():
     """T4: places 32x32, 16x16 and 8x8; 2,048 numbers reach the softmax."""
     by_hand = 1024 * (27 * 32 + 288 * 32) + 256 * (288 * 64 + 576 * 64) + 64 * (576 * 128 + 1152 * 128) + 2048 * 10
-    assert flops.forward(chapters.cifar_deeper()) == 2 * by_hand
+    assert nets.operations(chapters.cifar_deeper()) == 2 * by_hand
 
 
 @pytest.mark.parametrize("key", training.TITLES)
@@ -120,7 +112,7 @@ def test_the_chapters_network_is_ours(key):
     built = nets.build(settings.nets[spec.net], (side, side, 3), n_classes, 0)
     theirs = chapters.NETWORKS[key]()
     assert theirs.count_params() == built.count_params()
-    made = nets.trainer(built, spec.optimizer, None).optimizer
+    made = nets.trainer(built, spec, 100).optimizer
     assert type(theirs.optimizer) is type(made)
     assert float(theirs.optimizer.learning_rate) == float(made.learning_rate)
 
