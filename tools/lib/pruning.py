@@ -11,7 +11,7 @@ KEPT = {
     "backbones": ("lite0", "hed"),
     "augment": ("cifar10_augmented",),
     "describe": ("first_2000",),
-    "train": ("multiclass", "animal_vehicle", "vehicles", "lenet", "cifar_deeper_augmented", "head_rmsprop"),
+    "train": ("multiclass", "animal_vehicle", "vehicles", "lenet", "cifar_deeper_augmented", "fast94", "head_rmsprop"),
     "learning_curve": ("lenet",),
     "embed": ("mnist", "first_2000"),
     "tsne": ("digits_3_5_8",),
@@ -32,6 +32,8 @@ def prune(settings: Settings) -> None:
     labels = {block["labels"] for dictionary in TRAINED for block in settings[dictionary].values()}
     leave(settings["relabel"], labels | {settings["one_vs_rest"]["labels"]})
     settings["evaluate"]["also_train"][:] = [key for key in settings["evaluate"]["also_train"] if key in settings["train"]]
+    views = settings["evaluate"]["test_time_augmentation"]
+    leave(views, views.keys() & settings["train"].keys())
     leave(settings["report"]["gallery"], settings["report"]["gallery"].keys() & settings["train"].keys())
 
 
