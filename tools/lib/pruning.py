@@ -21,6 +21,7 @@ KEPT = {
     "predict": ("photographs",),
     "style_transfer": ("pagoda",),
 }
+GRID = {"units": [256, 512], "dropout": [0.1], "batch": [30]}
 TRAINED = ("train", "learning_curve", "tune", "finetune")
 
 
@@ -32,6 +33,8 @@ def prune(settings: Settings) -> None:
     labels = {block["labels"] for dictionary in TRAINED for block in settings[dictionary].values()}
     leave(settings["relabel"], labels | {settings["one_vs_rest"]["labels"]})
     settings["evaluate"]["also_train"][:] = [key for key in settings["evaluate"]["also_train"] if key in settings["train"]]
+    for search in settings["tune"].values():
+        search["grid"].update(GRID)
     leave(settings["report"]["gallery"], settings["report"]["gallery"].keys() & settings["train"].keys())
 
 
