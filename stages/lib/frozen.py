@@ -61,7 +61,8 @@ def _blocks(
         if random is not None:
             fit.reset_random_layers(random, seeds.derive(seed, "copy", copy), start)
             images = tf.cast(random(images, training=True) + nets.HALF, tf.uint8)
-        features = lower.predict_on_batch(np.asarray(images)).astype(np.float16)
+        with np.errstate(over="ignore"):  # told below
+            features = lower.predict_on_batch(np.asarray(images)).astype(np.float16)
         if not np.isfinite(features).all():
             raise FloatingPointError(
                 f"{label}: the frozen part gives numbers beyond float16, {features.dtype}'s largest is 65,504"

@@ -18,10 +18,10 @@ class Clone:
 
     first: subprocess.CompletedProcess[str]
 
-    def __init__(self, folder: Path, datasets: Path) -> None:
+    def __init__(self, folder: Path, datasets: Path, jobs: int | str = "auto") -> None:
         self.folder, self.datasets = folder, datasets
         clones.copy_files(folder)
-        prune(folder)
+        prune(folder, jobs)
         photos = folder / "photos/params.yaml"
         photos.write_text(photos.read_text().replace("scale: quick", "scale: smoke", 1))
         self.run("git", "init", "-q", "-b", "main")
@@ -51,13 +51,20 @@ class Clone:
         self.run("git", "commit", "-q", "-m", message)
 
 
-def prune(folder: Path) -> None:
+def prune(folder: Path, jobs: int | str) -> None:
     """Leaves one experiment of each kind in the first pipeline, at scale smoke; params.yaml keeps its comments."""
-    for name, change in (("params.yaml", pruning.prune), ("dvc.yaml", pruning.prune_plots)):
-        content = YAML().load((folder / name).read_text())
+
+    def prune_params(settings: clones.Settings) -> None:
+        pruning.prune(settings)
+        settings["compute"]["jobs"] = jobs
+
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    for name, change in (("params.yaml", prune_params), ("dvc.yaml", pruning.prune_plots)):
+        content = yaml.load((folder / name).read_text())
         change(content)
         with (folder / name).open("w") as stream:
-            YAML().dump(content, stream)
+            yaml.dump(content, stream)
 
 
 @pytest.fixture(scope="session")
@@ -70,8 +77,8 @@ def datasets() -> Path:
 
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory, datasets: Path) -> Clone:
-    """A clone in which the whole pipeline has run once at scale smoke, committed."""
-    clone = Clone(tmp_path_factory.mktemp("smoke"), datasets)
+    """A clone in which the whole pipeline has run once at scale smoke, one job after the other, committed."""
+    clone = Clone(tmp_path_factory.mktemp("smoke"), datasets, jobs=1)
     clone.first = clone.run("dvc", "repro")
     fetched = clone.folder / ".cache" / "downloads"
     if fetched.is_dir() and not os.environ.get("DATASETS_DIR"):
@@ -91,5 +98,5 @@ def fresh(tmp_path: Path, datasets: Path) -> Clone:
 
 @pytest.fixture
 def another(tmp_path: Path, datasets: Path, smoke: Clone) -> Clone:
-    """A second clone, without cache."""
-    return Clone(tmp_path, datasets)
+    """A second clone, without cache, in which two jobs run at once."""
+    return Clone(tmp_path, datasets, jobs=2)

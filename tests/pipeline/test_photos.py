@@ -101,7 +101,7 @@ def test_with_the_books_backbone_the_head_has_the_books_parameters(fresh):
     raw["backbones"]["lite0"] = {"architecture": "resnet50", "weights": "random"}
     raw["embed"]["first_2000"] |= {"side": 224, "train_images": 20, "test_images": 10}
     path.write_text(yaml.safe_dump(raw, sort_keys=False))
-    fresh.run("dvc", "repro", "evaluate@head_rmsprop")
+    fresh.run("dvc", "repro", "train@head_rmsprop")
     features = np.load(fresh.folder / "data/embeddings/first_2000/train_features.npy", mmap_mode="r")
     assert features.shape == (20, 7, 7, 2048)
     assert features.dtype == np.float16

@@ -141,10 +141,11 @@ CHAIN = [
 ]  # fmt: skip
 
 
-def test_a_clone_that_is_killed_five_times_ends_with_the_same_bytes_as_an_undisturbed_one(smoke, another, datasets):
+def test_a_clone_with_other_jobs_that_is_killed_five_times_ends_with_the_bytes_of_an_undisturbed_one(smoke, another, datasets):
     chance = random.Random(14)  # noqa: S311
     kills = torture.kill_and_go_on(another.folder, CHAIN, 5, chance, DATASETS_DIR=str(datasets))
     assert len(kills) == 5
+    assert [settings(clone)["compute"]["jobs"] for clone in (smoke, another)] == [1, 2]
     first, second = (clones.lock(clone.folder) for clone in (smoke, another))
     kinds = {name.partition("@")[0] for name in yaml.safe_load((smoke.folder / "dvc.yaml").read_text())["stages"]}
     assert {name.partition("@")[0] for name in second} == kinds - {"collect", "report"}

@@ -26,7 +26,7 @@ def idx(array: np.ndarray) -> bytes:
     """An IDX file of bytes, gzipped, as MNIST's home page has them."""
     flat = array.squeeze(-1) if array.ndim == 4 else array
     header = struct.pack(f">HBB{flat.ndim}I", 0, 8, flat.ndim, *flat.shape)
-    return gzip.compress(header + flat.tobytes(), mtime=0)
+    return gzip.compress(header + flat.tobytes(), 1, mtime=0)
 
 
 class Server:

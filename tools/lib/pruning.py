@@ -21,6 +21,7 @@ KEPT = {
     "predict": ("photographs",),
     "style_transfer": ("pagoda",),
 }
+GRID = {"units": [256, 512], "dropout": [0.1], "batch": [30]}
 TRAINED = ("train", "learning_curve", "tune", "finetune")
 
 
@@ -34,6 +35,8 @@ def prune(settings: Settings) -> None:
     settings["evaluate"]["also_train"][:] = [key for key in settings["evaluate"]["also_train"] if key in settings["train"]]
     views = settings["evaluate"]["test_time_augmentation"]
     leave(views, views.keys() & settings["train"].keys())
+    for search in settings["tune"].values():
+        search["grid"].update(GRID)
     leave(settings["report"]["gallery"], settings["report"]["gallery"].keys() & settings["train"].keys())
 
 
