@@ -27,7 +27,7 @@ class Size:
     seeds: int
 
 
-FULL = Size("quick", 4)
+FULL = Size("quick", 3)
 
 
 def measure(size: Size = FULL) -> dict[str, Any]:

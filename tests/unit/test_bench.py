@@ -45,7 +45,8 @@ FOUND: dict[str, dict[str, Any]] = {
         "times_chapter": RATIO,
     },
     "overhead": {
-        "seconds": 60.0, "stages": 5, "seconds_a_stage": 3.0, "share": 0.25, "all_stages": 77, "nothing_to_do_seconds": 4.9,
+        "seconds": 60.0, "stages": 5, "seconds_a_stage": 3.0, "share": 0.25, "all_stages": 77,
+        "dvc_seconds_a_stage": 0.8, "nothing_to_do_seconds": 4.9,
         "whole": {"stages": 77, "inside_seconds": 700.0, "share": 0.25},
         "growth": {"10": {"nothing_to_do_seconds": 1.0, "one_changed_seconds": 2.0}},
     },
