@@ -137,8 +137,9 @@ def test_the_data_are_those_that_the_book_looks_at(smoke):
 
 CHAIN = [
     "finetune@freeze_both", "tsne@digits_3_5_8", "tune@head_grid", "predict@photographs",
-    "one_vs_rest", "learning_curve@lenet", "classify@raw", "describe@first_2000", "style_transfer@pagoda",
+    "evaluate@animal_vehicle", "learning_curve@lenet", "classify@raw", "describe@first_2000", "style_transfer@pagoda",
 ]  # fmt: skip
+ELSEWHERE = {"one_vs_rest"}  # twenty graphs to trace: its bytes are compared by `make torture`
 
 
 def test_a_clone_with_other_jobs_that_is_killed_five_times_ends_with_the_bytes_of_an_undisturbed_one(smoke, another, datasets):
@@ -148,7 +149,7 @@ def test_a_clone_with_other_jobs_that_is_killed_five_times_ends_with_the_bytes_o
     assert [settings(clone)["compute"]["jobs"] for clone in (smoke, another)] == [1, 2]
     first, second = (clones.lock(clone.folder) for clone in (smoke, another))
     kinds = {name.partition("@")[0] for name in yaml.safe_load((smoke.folder / "dvc.yaml").read_text())["stages"]}
-    assert {name.partition("@")[0] for name in second} == kinds - {"collect", "report"}
+    assert {name.partition("@")[0] for name in second} == kinds - {"collect", "report"} - ELSEWHERE
     assert {name: first[name] for name in second} == second
 
 
