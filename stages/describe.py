@@ -13,12 +13,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from stages.lib import arrays, command, params, pictures, records, timings
+from stages.lib import arrays, command, layers, params, pictures, records, timings
 
 COLUMNS = 8
 BINS = 64
 FIRST_LABELS = 10
-CAFFE_MEAN = (103.939, 116.779, 123.68)  # blue, green, red: ImageNet's, as ResNet50 and VGG16 have it
 
 
 def main(key: str) -> None:
@@ -48,7 +47,7 @@ def main(key: str) -> None:
 def histogram(images: np.ndarray) -> pd.DataFrame:
     """Shares of all pixel values, channel by channel, before and after caffe's preprocessing (less ImageNet's mean)."""
     rows = []
-    for channel, (name, mean) in enumerate(zip(("red", "green", "blue"), reversed(CAFFE_MEAN), strict=True)):
+    for channel, (name, mean) in enumerate(zip(("red", "green", "blue"), layers.IMAGENET_MEAN, strict=True)):
         counts = np.bincount(images[..., channel].ravel(), minlength=256)
         binned = counts.reshape(BINS, -1).sum(axis=1) / counts.sum()
         start = np.arange(BINS) * (256 / BINS)

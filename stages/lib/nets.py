@@ -19,7 +19,6 @@ from stages.lib.params import Augmentation, Fit, Phase
 
 HEAD = "head"
 NETWORK = "network"  # Keras would number them, which would get into the saved bytes
-IMAGENET_MEAN = (123.68, 116.779, 103.939)  # red, green, blue, as caffe's networks have it
 PATCH, PATCH_IMAGES, PATCH_NOISE = 2, 5_000, 5e-4  # of whitening: side, images looked at, added to each variance
 TRAINING = 3  # as many operations as forward: for the outputs, the gradients of the inputs, and those of the weights
 HALF = 0.5  # added before the cast to uint8, which cuts off: together they round
@@ -60,7 +59,7 @@ def front(spec: Fit, train: Split) -> list[keras.layers.Layer]:
     if spec.pixels == "unit":
         return [*stack, keras.layers.Rescaling(1 / 255, name="scale")]
     if spec.pixels == "caffe":
-        return [*stack, keras.layers.Rescaling([1.0] * 3, [-mean for mean in IMAGENET_MEAN], name="scale")]
+        return [*stack, keras.layers.Rescaling([1.0] * 3, [-mean for mean in layers.IMAGENET_MEAN], name="scale")]
     if spec.pixels == "whitened":
         return [*stack, *_whitened(train)]
     mean, deviation = train.pixel_statistics()

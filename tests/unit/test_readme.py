@@ -14,7 +14,7 @@ RESULTS, PHOTOS = ROOT / "reports/quick/results.json", ROOT / "photos/reports/qu
 
 
 def table() -> list[list[str]]:
-    rows = [line.strip("|").split("|") for line in README.splitlines() if re.match(r"\| [KRTQL]\d \|", line)]
+    rows = [line.strip("|").split("|") for line in README.splitlines() if re.match(r"\| [KRTQLJ]\d \|", line)]
     return [[cell.strip() for cell in row] for row in rows]
 
 
