@@ -10,9 +10,18 @@ import yaml
 from stages.lib import params
 
 ROOT = Path(__file__).resolve().parents[1]
-# The files that take longest: two workers (`make test`) that begin with them end together. The first takes as long as all
-# others of them; the third waits for its worker to end the first, so it is a short one.
-BEGIN_WITH = ("test_repro", "test_photos", "test_verify", "test_faults", "test_cluster", "test_remote", "test_review")
+# The files that take longest: two workers (`make test`) that begin with them end together. The third waits for its worker to
+# end the first, which takes as long as several others, so it is a short one.
+BEGIN_WITH = (
+    "test_repro",
+    "test_kills",
+    "test_verify",
+    "test_photos",
+    "test_faults",
+    "test_cluster",
+    "test_remote",
+    "test_review",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

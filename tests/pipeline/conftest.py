@@ -1,9 +1,12 @@
 """Temporary clones of the project in which real `dvc repro`s run at scale smoke."""
 
+import contextlib
 import copy
+import fcntl
 import os
 import shutil
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -76,10 +79,29 @@ def datasets() -> Path:
 
 
 @pytest.fixture(scope="session")
-def smoke(tmp_path_factory: pytest.TempPathFactory, datasets: Path) -> Clone:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this run of pytest, the same for all workers of pytest-xdist."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Waits until no other worker is in such a block."""
+    with (folder / "undisturbed.waiting").open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory: pytest.TempPathFactory, datasets: Path, shared: Path) -> Clone:
     """A clone in which the whole pipeline has run once at scale smoke, one job after the other, committed."""
     clone = Clone(tmp_path_factory.mktemp("smoke"), datasets, jobs=1)
-    clone.first = clone.run("dvc", "repro")
+    with alone(shared):
+        clone.first = clone.run("dvc", "repro")
+        (shared / "undisturbed").mkdir(exist_ok=True)
+        for name in ("params.yaml", "dvc.lock"):
+            shutil.copy2(clone.folder / name, shared / "undisturbed")
     fetched = clone.folder / ".cache" / "downloads"
     if fetched.is_dir() and not os.environ.get("DATASETS_DIR"):
         datasets.mkdir(parents=True, exist_ok=True)
@@ -91,12 +113,26 @@ def smoke(tmp_path_factory: pytest.TempPathFactory, datasets: Path) -> Clone:
 
 
 @pytest.fixture
+def undisturbed(request: pytest.FixtureRequest, shared: Path) -> Callable[[], Path]:
+    """Gives a folder with params.yaml and dvc.lock of `smoke` as it was at first, whichever worker has it."""
+
+    def folder() -> Path:
+        with alone(shared):
+            made = (shared / "undisturbed/dvc.lock").is_file()
+        if not made:
+            request.getfixturevalue("smoke")
+        return shared / "undisturbed"
+
+    return folder
+
+
+@pytest.fixture
 def fresh(tmp_path: Path, datasets: Path) -> Clone:
     """A clone in which nothing has run."""
     return Clone(tmp_path, datasets)
 
 
 @pytest.fixture
-def another(tmp_path: Path, datasets: Path, smoke: Clone) -> Clone:
-    """A second clone, without cache, in which two jobs run at once."""
+def two_jobs(tmp_path: Path, datasets: Path) -> Clone:
+    """A clone in which nothing has run, and two jobs will run at once."""
     return Clone(tmp_path, datasets, jobs=2)

@@ -2,16 +2,12 @@
 
 import json
 import os
-import random
 import re
 import shutil
 
 import pandas as pd
 import pytest
 import yaml
-
-from tools import torture
-from tools.lib import clones
 
 
 def ran(output: str) -> list[str]:
@@ -133,24 +129,6 @@ def test_the_data_are_those_that_the_book_looks_at(smoke):
     assert found["first_labels"] == "6 9 9 4 1 1 2 7 8 3"
     classes = [name for name in found if name.startswith("test_")]
     assert [found[name] for name in classes] == [196, 198, 195, 199, 198, 185, 216, 193, 217, 203]
-
-
-CHAIN = [
-    "finetune@freeze_both", "tsne@digits_3_5_8", "tune@head_grid", "predict@photographs",
-    "evaluate@animal_vehicle", "learning_curve@lenet", "classify@raw", "describe@first_2000", "style_transfer@pagoda",
-]  # fmt: skip
-ELSEWHERE = {"one_vs_rest"}  # twenty graphs to trace: its bytes are compared by `make torture`
-
-
-def test_a_clone_with_other_jobs_that_is_killed_five_times_ends_with_the_bytes_of_an_undisturbed_one(smoke, another, datasets):
-    chance = random.Random(14)  # noqa: S311
-    kills = torture.kill_and_go_on(another.folder, CHAIN, 5, chance, DATASETS_DIR=str(datasets))
-    assert len(kills) == 5
-    assert [settings(clone)["compute"]["jobs"] for clone in (smoke, another)] == [1, 2]
-    first, second = (clones.lock(clone.folder) for clone in (smoke, another))
-    kinds = {name.partition("@")[0] for name in yaml.safe_load((smoke.folder / "dvc.yaml").read_text())["stages"]}
-    assert {name.partition("@")[0] for name in second} == kinds - {"collect", "report"} - ELSEWHERE
-    assert {name: first[name] for name in second} == second
 
 
 def test_the_table_and_the_results_come_out_again(smoke):
