@@ -33,8 +33,8 @@ def main(key: str) -> None:
         nets.save(model, Path(f"models/{key}.keras"))
         records.write_csv(Path(f"plots/history/{key}.csv"), history)
         last = {str(name): float(value) for name, value in history.iloc[-1].items() if name != "epoch"}
-        petaflops = nets.TRAINING * nets.operations(model) * len(parts.train) * spec.epochs / 1e15
-        about = {"images": len(parts.train), "epochs": spec.epochs, "parameters": model.count_params(), "petaflops": petaflops}
+        petaflop = nets.TRAINING * nets.operations(model) * len(parts.train) * spec.epochs / 1e15
+        about = {"images": len(parts.train), "epochs": spec.epochs, "parameters": model.count_params(), "petaflop": petaflop}
         records.write_json(Path(f"metrics/train/{key}.json"), about | last | machine)
         state.finish(kept)
 

@@ -1,6 +1,6 @@
 """The chapters' own way, written out: plain Keras on float32 arrays in memory, PIL image by image.
 
-Nothing of stages/ is used here, so that it can be held against what stages/ do.
+Nothing of stages/ is used here but the import of Keras, so that it can be held against what stages/ do.
 """
 
 from collections.abc import Callable

@@ -103,8 +103,11 @@ def mismatches(params: Params) -> list[str]:
     found += _transfer_mistakes(params, known)
     for key in params.evaluate.also_train:
         known("evaluate.also_train", key, [*params.train, *params.transfer])
+    of_pictures = [key for key, fit in params.train.items() if not fit.images.startswith("embeddings/")]
     for key in params.evaluate.test_time_augmentation:
-        known("evaluate.test_time_augmentation", key, [*params.train, *params.transfer])
+        known("evaluate.test_time_augmentation", key, [*of_pictures, *params.transfer])
+        if params.one_vs_rest and params.one_vs_rest.against == key:
+            found.append(f"one_vs_rest.against: {key!r} is scored by several views (evaluate.test_time_augmentation)")
     for key in params.report.gallery:
         known(f"report.gallery.{key}", key, [*params.train, *params.transfer])
     return found + _twice(params)
@@ -143,6 +146,11 @@ def _transfer_mistakes(params: Params, known: Callable[[str, str, Iterable[str]]
             found.append(f"datasets.{key}: download or augment has a data set of that name")
         for name in set(photos.together) - set(photos.classes or photos.together):
             found.append(f"datasets.{key}.together.{name}: is no class of this data set")
+        for phase in ("head", "tune"):
+            changes = getattr(params.recipes[photos.recipe], phase).augmentation if photos.recipe in params.recipes else None
+            if changes and changes.crop_padding >= photos.side:
+                found.append(f"recipes.{photos.recipe}.{phase}.augmentation.crop_padding: {changes.crop_padding} is not below "
+                             f"datasets.{key}.side, {photos.side}")  # fmt: skip
     for key, recipe in params.recipes.items():
         try:
             layers.parse(recipe.head.net)
@@ -216,6 +224,8 @@ def _fit_mistakes(path: str, fit: Fit, params: Params) -> list[str]:
             layers.flat_units(params.nets[fit.net], side - whitened, 8 * shape[2] if whitened else shape[2])
         except ValueError as error:
             return [f"{path}.net: {fit.net!r} does not fit images of {side} pixels: {error}"]
+    if side and fit.augmentation and fit.augmentation.crop_padding >= side:
+        return [f"{path}.augmentation.crop_padding: {fit.augmentation.crop_padding} is not below the side of the images, {side}"]
     if view.test_images is not None and fit.validation >= view.test_images:
         return [f"{path}.validation: {fit.validation} leaves no test images of {view.test_images}"]
     return []
@@ -234,6 +244,10 @@ def _finetune_mistakes(path: str, tuned: Finetune, params: Params) -> list[str]:
     if tuned.labels in params.relabel and params.view_side(base.labels) != params.view_side(tuned.labels):
         found.append(f"{path}.start: {tuned.base} was trained on images of {params.view_side(base.labels)} pixels, "
                      f"{tuned.labels} has {params.view_side(tuned.labels)}")  # fmt: skip
-    names = [layer.name for layer in layers.parse(params.nets[tuned.net]) if layer.kind in ("conv", "identity", "dense")]
+    for name in ("pixels", "side"):
+        if (theirs := getattr(base, name)) != (ours := getattr(tuned, name)):
+            found.append(f"{path}.{name}: {ours!r} is not that of {tuned.base}, {theirs!r}")
+    names = ["whiten"] * (base.pixels == "whitened")
+    names += [layer.name for layer in layers.parse(params.nets[tuned.net]) if layer.kind in ("conv", "identity", "dense")]
     found += [f"{path}.freeze: {name!r} is none of {', '.join(names)}" for name in tuned.freeze if name not in names]
     return found

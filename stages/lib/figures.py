@@ -210,11 +210,11 @@ def repeats(tables: Mapping[str, pd.DataFrame], printed: Mapping[str, tuple[floa
 def costs(table: pd.DataFrame) -> str:
     """Accuracy over the operations of a training: a dot each, with its name beside it."""
     figure, axes = _axes(5.4, 3.4)
-    middle = np.sqrt(table["petaflops"].min() * table["petaflops"].max())
-    for place, row in enumerate(table.to_dict("records")):
-        point = (row["petaflops"], row["accuracy"])
-        axes.plot(*point, "o", color=TEN[place], markersize=5)
-        side, gap = ("right", -6) if row["petaflops"] > middle else ("left", 6)
+    middle = np.sqrt(table["petaflop"].min() * table["petaflop"].max())
+    for row in table.to_dict("records"):
+        point = (row["petaflop"], row["accuracy"])
+        axes.plot(*point, "o", color=BLUE, markersize=5)
+        side, gap = ("right", -6) if row["petaflop"] > middle else ("left", 6)
         axes.annotate(row["name"], point, (gap, 0), textcoords="offset points", fontsize=8, ha=side, va="center")
     axes.set(xscale="log", xlabel="operations of the training, in units of 10$^{15}$", ylabel="accuracy on the test images")
     axes.margins(0.12)

@@ -14,7 +14,7 @@ from stages.lib.params import Augmentation
 from stages.lib.progress import Progress
 
 BLOCK = 100
-OF_HEAD = re.compile(r"norm_\d+")  # as stages/lib/layers.py names them
+OF_HEAD = re.compile(r"(norm|centring)_\d+")  # as stages/lib/layers.py names them
 
 
 def freeze(model: keras.Model, train_from: str | int | None, net: str) -> str:
@@ -24,7 +24,7 @@ def freeze(model: keras.Model, train_from: str | int | None, net: str) -> str:
     ValueError naming the layers when there is none of that name or index.
     """
     if train_from is None:
-        heads = [layer.name for layer in layers.parse(net) if layer.kind in ("conv", "norm", "dense")] if net else []
+        heads = [layer.name for layer in layers.parse(net) if layer.kind in layers.WITH_WEIGHTS] if net else []
         train_from = [*heads, nets.HEAD][0]
     first = backbones.layer_at(model, train_from)
     names = [layer.name for layer in model.layers]

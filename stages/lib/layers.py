@@ -14,6 +14,7 @@ import re
 from typing import Literal, NamedTuple
 
 Kind = Literal["conv", "identity", "norm", "centring", "gelu", "pool", "dropout", "dense", "flatten", "average", "temperature"]
+WITH_WEIGHTS = ("conv", "identity", "norm", "centring", "dense")
 WORDS: dict[str, Kind] = {"flatten": "flatten", "GAP": "average", "BN": "norm", "BNc": "centring", "GELU": "gelu"}
 IMAGENET_MEAN = (123.68, 116.779, 103.939)  # red, green, blue, as ResNet50 and VGG16 have it taken off their pixels
 LETTERS: dict[str, Kind] = {"P": "pool", "F": "dense", "T": "temperature"}

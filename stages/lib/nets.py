@@ -6,7 +6,7 @@ import math
 import os
 import platform
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,9 @@ from stages.lib.params import Augmentation, Fit, Phase
 
 HEAD = "head"
 NETWORK = "network"  # Keras would number them, which would get into the saved bytes
+WHITENING = "whiten"
 PATCH, PATCH_IMAGES, PATCH_NOISE = 2, 5_000, 5e-4  # of whitening: side, images looked at, added to each variance
+PATCH_BLOCK = 250  # images at once
 TRAINING = 3  # as many operations as forward: for the outputs, the gradients of the inputs, and those of the weights
 HALF = 0.5  # added before the cast to uint8, which cuts off: together they round
 EPOCH_ZERO = (1980, 1, 1, 0, 0, 0)
@@ -37,9 +39,7 @@ def build(
     if front is None:
         front = [keras.Input(image_shape, dtype="uint8", name="image"), keras.layers.Rescaling(1 / 255, name="scale")]
     model = keras.Sequential([*front, *_stack(net, n_classes)], name=NETWORK)
-    for layer in layers.parse(net):
-        if layer.kind == "identity":
-            _hand_on(model.get_layer(layer.name))
+    _start(model, net)
     return model
 
 
@@ -68,25 +68,38 @@ def front(spec: Fit, train: Split) -> list[keras.layers.Layer]:
 
 def _whitened(train: Split) -> list[keras.layers.Layer]:
     mean, deviation = train.channel_statistics()
+    if not deviation.all():
+        raise ValueError("pixels: whitened needs training images with more than one value in each channel")
     scale = keras.layers.Rescaling((1 / deviation).tolist(), (-mean / deviation).tolist(), name="scale")
-    kernel = whitening((train.batch(slice(0, PATCH_IMAGES)) - mean) / deviation)
-    layer = keras.layers.Conv2D(kernel.shape[-1], PATCH, name="whiten")
+    blocks = range(0, min(PATCH_IMAGES, len(train)), PATCH_BLOCK)
+    kernel = whitening((train.batch(slice(at, min(at + PATCH_BLOCK, PATCH_IMAGES))) - mean) / deviation for at in blocks)
+    layer = keras.layers.Conv2D(kernel.shape[-1], PATCH, name=WHITENING)
     layer.build((None, *train.image_shape))
     layer.kernel.assign(kernel)
-    layer.kernel.trainable = False
     return [scale, layer]
 
 
-def whitening(images: np.ndarray) -> np.ndarray:
-    """A kernel (2, 2, C, 8 C) whose outputs on `images` (N x H x W x C) are uncorrelated, of variance one, and their negatives.
+def whitening(blocks: Iterable[np.ndarray]) -> np.ndarray:
+    """A kernel (2, 2, C, 8 C) whose outputs on images (blocks of N x H x W x C) are uncorrelated, of variance one, and negatives.
 
     Eigenvectors of the patches' second moments, each over sqrt(eigenvalue + 5e-4). Page 2018, "How to train your ResNet".
     """
-    windows = np.lib.stride_tricks.sliding_window_view(images, (PATCH, PATCH), axis=(1, 2))
-    patches = windows.transpose(0, 1, 2, 4, 5, 3).reshape(-1, PATCH * PATCH * images.shape[-1])
-    values, vectors = np.linalg.eigh(patches.T @ patches / len(patches))
-    kernel = (vectors / np.sqrt(values + PATCH_NOISE))[:, ::-1].reshape(PATCH, PATCH, images.shape[-1], -1)
+    moments, count, channels = np.zeros(()), 0, 0
+    for images in blocks:
+        channels = images.shape[-1]
+        windows = np.lib.stride_tricks.sliding_window_view(images, (PATCH, PATCH), axis=(1, 2))
+        patches = windows.transpose(0, 1, 2, 4, 5, 3).reshape(-1, PATCH * PATCH * channels)
+        moments, count = moments + patches.T @ patches, count + len(patches)
+    values, vectors = np.linalg.eigh(moments / count)
+    kernel = (vectors / np.sqrt(values + PATCH_NOISE))[:, ::-1].reshape(PATCH, PATCH, channels, -1)
     return np.concatenate([kernel, -kernel], axis=-1)
+
+
+def _keep_whitening(model: keras.Model) -> None:
+    """Of a whitening only the bias is trained. Keras does not save that, so every network that will be trained is told."""
+    for layer in model.layers:
+        if layer.name == WHITENING:
+            layer.kernel.trainable = False
 
 
 def operations(model: keras.Model) -> int:
@@ -168,8 +181,10 @@ def adapt(base: keras.Model, n_classes: int, head: str, freeze: list[str], seed:
     copy.set_weights(base.get_weights())
     kept = [layer for layer in copy.layers if head == "stacked" or layer.name != HEAD]
     name = f"{HEAD}_stacked" if head == "stacked" else HEAD
-    new_head = keras.layers.Dense(n_classes, activation="softmax", name=name)
+    options = {} if base.get_layer(HEAD).use_bias or head == "stacked" else _head_of_temperature()
+    new_head = keras.layers.Dense(n_classes, activation="softmax", name=name, **options)
     model = keras.Sequential([keras.Input(base.input_shape[1:], dtype="uint8", name="image"), *kept, new_head], name=NETWORK)
+    _keep_whitening(model)
     for name in freeze:
         model.get_layer(name).trainable = False
     return model
@@ -181,7 +196,9 @@ def with_head(trunk: keras.Model, net: str, n_classes: int, seed: int) -> keras.
     output = trunk.output
     for layer in _stack(net, n_classes):
         output = layer(output)
-    return keras.Model(trunk.inputs, output, name=NETWORK)
+    model = keras.Model(trunk.inputs, output, name=NETWORK)
+    _start(model, net)
+    return model
 
 
 def cut(model: keras.Model, layer: str) -> keras.Model:
@@ -251,8 +268,12 @@ def _stack(net: str, n_classes: int) -> list[keras.layers.Layer]:
     spelt = layers.parse(net)
     options: dict[str, Any] = {}
     if spelt[-1].kind == "temperature":
-        options = {"use_bias": False, "kernel_initializer": _within_fan_in()}
+        options = _head_of_temperature()
     return [*map(_layer, spelt), keras.layers.Dense(n_classes, activation="softmax", name=HEAD, **options)]
+
+
+def _head_of_temperature() -> dict[str, Any]:
+    return {"use_bias": False, "kernel_initializer": _within_fan_in()}
 
 
 def _within_fan_in() -> keras.initializers.Initializer:
@@ -260,8 +281,16 @@ def _within_fan_in() -> keras.initializers.Initializer:
     return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
 
 
+def _start(model: keras.Model, net: str) -> None:
+    """What of the layers of `net` Keras' initializers and configurations do not say."""
+    for layer in layers.parse(net):
+        if layer.kind == "identity":
+            _hand_on(model.get_layer(layer.name))
+    _keep_whitening(model)
+
+
 def _hand_on(layer: keras.layers.Conv2D) -> None:
-    """Lets the first filters of a convolution give its input unchanged (Zagoruyko and Komodakis 2017, DiracNets)."""
+    """Lets the first filters of a convolution give its input unchanged: Dirac initialization (Zagoruyko, Komodakis 2017)."""
     [kernel] = layer.get_weights()
     centre = [side // 2 for side in kernel.shape[:2]]
     handed_on = min(kernel.shape[2:])

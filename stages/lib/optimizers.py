@@ -9,7 +9,7 @@ SHIFT = "beta"  # Keras' name of what a normalization adds
 
 
 class Triangle(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-    """In a line from start * rate to rate after peak * steps, and in a line down to end * rate at the last step."""
+    """In a line from start * rate to rate after peak * steps, and in a line down to end * rate after the last step."""
 
     def __init__(self, rate: float, schedule: Schedule, steps: int) -> None:
         self.rate, self.schedule, self.steps = rate, schedule, steps
@@ -18,8 +18,8 @@ class Triangle(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
         ops, spec = keras.ops, self.schedule
         step, top = ops.cast(step, "float32"), int(spec.peak * self.steps)
         rising = spec.start + (1 - spec.start) * step / max(top, 1)
-        falling = 1 - (1 - spec.end) * (step - top) / max(self.steps - top, 1)
-        return self.rate * ops.maximum(ops.where(step < top, rising, falling), spec.end)
+        falling = ops.maximum(1 - (1 - spec.end) * (step - top) / max(self.steps - top, 1), spec.end)
+        return self.rate * ops.where(step < top, rising, falling)
 
     def get_config(self) -> dict[str, Any]:
         return {"rate": self.rate, "schedule": self.schedule.model_dump(), "steps": self.steps}
@@ -28,7 +28,8 @@ class Triangle(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
 class Descent(keras.optimizers.SGD):  # type: ignore[misc]
     """SGD with coupled weight decay (an L2 penalty's gradient) and a learning rate of their own for normalizations' shifts.
 
-    A shift decays as slowly as the other weights do, whatever its rate. Keras' own weight_decay is decoupled.
+    A shift decays as slowly as the other weights do, whatever its rate. Keras' own weight_decay is decoupled. As in Keras the
+    velocity holds steps, at the rates of their time (PyTorch's holds gradients, all of which get the rate of now).
     """
 
     def __init__(self, learning_rate: Any, spec: Optimizer) -> None:

@@ -159,7 +159,7 @@ class Optimizer(Block):
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
     nesterov: bool = False
     weight_decay: Annotated[float, Field(ge=0)] = 0.0  # coupled: so much of each weight is added to its gradient
-    norm_shift_rate: Annotated[float, Field(gt=0)] = 1.0  # of batch normalizations' shifts, in learning rates; not decayed more
+    norm_shift_rate: Annotated[float, Field(gt=0)] = 1.0  # of batch normalizations' shifts ("bias scaler"), in learning rates
     schedule: Schedule | None = None
 
     @model_validator(mode="after")
@@ -181,7 +181,7 @@ class Augmentation(Block):
     shear_degrees: Annotated[float, Field(ge=0, lt=45)] = 0.0
     zoom: Annotated[float, Field(ge=0, lt=1)] = 0.0  # up to this share, in and out
     mirror: bool = False
-    mirror_in_turn: bool = False  # a random half of the images in the first epoch, the others in the next, and so on
+    mirror_in_turn: bool = False  # "alternating flip": a random half in one epoch, the others in the next
     crop_padding: Annotated[int, Field(ge=0)] = 0  # pixels that reflect the image at each side, of which a random crop is taken
 
     @model_validator(mode="after")
@@ -204,7 +204,7 @@ class Phase(Block):
     epochs: Count
     holdout: Share = 0.0  # of the training images, the last ones: for the curves, not trained on
     tensorboard: bool = False  # write logs/<key>/, too
-    label_smoothing: Share = 0.0  # of the probability, spread evenly over all classes
+    label_smoothing: Share = 0.0  # of the probability, spread evenly over all classes; in loss, not in val_loss
     augmentation: Augmentation | None = None
 
 
@@ -222,6 +222,8 @@ class Fit(Phase):
     def one_validation(self) -> Self:
         if self.holdout and self.validation:
             raise ValueError("holdout (of the training images) and validation (of the test images) cannot both be given")
+        if self.side and self.pixels == "whitened":
+            raise ValueError("pixels: whitened takes images as they are, without side")
         if self.images.startswith("embeddings/") and (self.side or self.augmentation or self.pixels != "unit"):
             raise ValueError("side, pixels and augmentation are for images, not for embeddings")
         return self

@@ -26,6 +26,8 @@ def test_one_command_runs_every_stage(smoke):
     for key in raw["train"]:
         found = json.loads((smoke.folder / f"metrics/evaluate/{key}.json").read_text())
         assert 0 <= found["accuracy"] <= 1
+    views = json.loads((smoke.folder / "metrics/evaluate/fast94.json").read_text())
+    assert 0 <= views["accuracy_of_one_view"] <= 1
     for key, spec in raw["finetune"].items():
         found = json.loads((smoke.folder / f"metrics/finetune/{key}.json").read_text())
         repeats = pd.read_csv(smoke.folder / f"plots/finetune/{key}.csv")

@@ -125,7 +125,16 @@ def test_numbers_beyond_float16_are_told(model, tmp_path):
     assert not (tmp_path / "train.npy").exists()
 
 
-@pytest.mark.parametrize(("net", "first"), [("C4s GAP F6", "conv_0"), ("BN GAP F6", "norm_0"), ("GAP F6", "dense_0")])
+@pytest.mark.parametrize(
+    ("net", "first"),
+    [
+        ("C4s GAP F6", "conv_0"),
+        ("BN GAP F6", "norm_0"),
+        ("GAP F6", "dense_0"),
+        ("C4i GAP F6", "identity_0"),
+        ("BNc GAP F6", "centring_0"),
+    ],
+)
 def test_all_of_a_head_is_trained(model, net, first):
     trunk = backbones.trunk(keras.Model(model.inputs, model.get_layer("upper_relu").output))
     with_head = nets.with_head(trunk, net, 3, seed=1)

@@ -74,6 +74,25 @@ def test_of_the_whitening_only_the_bias_is_trained_and_all_of_it_is_saved(tmp_pa
     assert np.array_equal(nets.load(tmp_path / "a.keras").predict_on_batch(PIXELS), model.predict_on_batch(PIXELS))
 
 
+def test_a_network_that_goes_on_from_a_whitened_one_leaves_the_whitening_and_takes_a_head_like_the_old(tmp_path):
+    net = "GELU C8i BNc GELU flatten T9"
+    nets.save(nets.build(net, (6, 6, 3), 3, 1, nets.front(fit_of(pixels="whitened"), split_of(PIXELS))), tmp_path / "a.keras")
+    tuned = nets.adapt(nets.load(tmp_path / "a.keras"), 2, "replaced", [], seed=2)
+    before = tuned.get_layer("whiten").get_weights()
+    nets.trainer(tuned, fit_of(), 9).train_on_batch(PIXELS, np.arange(9) % 2)
+    kernel, bias = tuned.get_layer("whiten").get_weights()
+    assert np.array_equal(kernel, before[0])
+    assert not np.array_equal(bias, before[1])
+    assert tuned.get_layer("head").bias is None
+    frozen = nets.adapt(nets.load(tmp_path / "a.keras"), 2, "replaced", ["whiten"], seed=2)
+    assert "whiten" not in [layer.name for layer in frozen.layers if layer.trainable_weights]
+
+
+def test_images_of_one_colour_cannot_be_whitened():
+    with pytest.raises(ValueError, match="whitened needs training images with more than one value in each channel"):
+        nets.front(fit_of(pixels="whitened"), split_of(np.zeros((9, 6, 6, 3), np.uint8)))
+
+
 def test_an_identity_convolution_hands_on_its_input_and_adds_random_filters():
     images = np.random.default_rng(1).normal(size=(4, 6, 6, 3)).astype("float32")
     front = [keras.Input((6, 6, 3))]

@@ -15,6 +15,11 @@ def test_the_rate_rises_to_its_peak_and_falls_to_its_end():
     assert [float(rate(step)) for step in (0, 5, 10, 30, 50, 60)] == pytest.approx([0.4, 1.2, 2.0, 1.1, 0.2, 0.2])
 
 
+def test_a_rate_may_end_above_its_start():
+    rate = optimizers.Triangle(1.0, Schedule(start=0.0, peak=0.5, end=0.5), 10)
+    assert [float(rate(step)) for step in (0, 1, 4, 5, 9, 10)] == pytest.approx([0.0, 0.2, 0.8, 1.0, 0.6, 0.5])
+
+
 def test_a_training_as_short_as_one_step_has_a_rate():
     rate = optimizers.Triangle(1.0, Schedule(start=0.2, peak=0.2), 1)
     assert float(rate(0)) == pytest.approx(1.0)

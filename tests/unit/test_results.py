@@ -6,6 +6,11 @@ import pytest
 
 from stages.lib import figures, page, records, sections, seeds, timings
 
+SHALLOW = {
+    "images": "cifar10", "labels": "cifar10_shuffled", "net": "shallow", "batch": 8, "epochs": 1,
+    "optimizer": {"name": "sgd", "learning_rate": 0.1},
+}  # fmt: skip
+
 
 def test_json_has_null_for_nan_and_no_noise_digits(tmp_path):
     records.write_json(tmp_path / "a.json", {"accuracy": 0.1 + 0.2, "p": 1.23456789e-9, "none": float("nan"), "n": 3})
@@ -62,6 +67,26 @@ def test_figures_14_1_and_14_2_show_four_networks(params_with, tmp_path, monkeyp
         assert f">{key}<" in error
     assert "training loss" in loss
     assert "validation error" in error
+
+
+def test_what_trainings_cost_is_told_of_any_number_of_those_that_tell_all_classes_apart(params_with, tmp_path, monkeypatch):
+    several = {f"train.more_{number}": SHALLOW for number in range(3)}
+    settings = params_with(several | {"evaluate.test_time_augmentation": {"fast94": "mirror"}})
+    monkeypatch.chdir(tmp_path)
+    for place, key in enumerate(settings.train):
+        trained = {"images": 100, "epochs": 2, "petaflop": 0.25 * (1 + place)}
+        records.write_json(tmp_path / f"metrics/train/{key}.json", trained)
+        scored = {"accuracy": 0.5} | ({"accuracy_of_one_view": 0.25} if key == "fast94" else {})
+        records.write_json(tmp_path / f"metrics/evaluate/{key}.json", scored)
+    section = sections.costs(settings)
+    shown = {row["experiment"]: row for row in section.table}
+    assert len(shown) > 10
+    assert "animal_vehicle" not in shown
+    assert "vehicles" not in shown
+    assert "head_adam" not in shown
+    assert shown["fast94"]["accuracy"] == "0.2500"
+    assert shown["shallow_adadelta"]["accuracy for each"] == "2"
+    assert all(name in section.svgs[0] for name in shown)
 
 
 def test_a_row_that_no_book_has_shows_ours_only():
