@@ -68,7 +68,7 @@ def main() -> None:
     chance = random.Random(wanted.seed)  # noqa: S311
     with tempfile.TemporaryDirectory(prefix="torture-") as temporary, served(wanted.archives) as address:
         fresh = prepared(Path(temporary) / "fresh", address)
-        undisturbed = again(fresh, "undisturbed")
+        undisturbed = prepared(Path(temporary) / "undisturbed", address, jobs=1)
         started = time.monotonic()
         run_to_end(undisturbed)
         print(f"undisturbed: {len(clones.lock(undisturbed))} stages in {time.monotonic() - started:.0f} s", flush=True)
@@ -87,9 +87,10 @@ def main() -> None:
         wanted.table.write_text(report)
 
 
-def small(settings: Settings, address: str = "") -> None:
+def small(settings: Settings, address: str = "", jobs: int | str = "auto") -> None:
     """Leaves one experiment of each kind, of a few epochs, with downloads from `address`."""
     pruning.prune(settings)
+    settings["compute"]["jobs"] = jobs
     settings["report"]["gallery"] = {"lenet": 4}
     settings["relabel"]["mnist_in_order"]["train_images"]["smoke"] = 3000
     settings["learning_curve"]["lenet"]["counts"]["smoke"] = [300, 100]
@@ -107,9 +108,9 @@ def small(settings: Settings, address: str = "") -> None:
             place["url"] = address
 
 
-def prepared(folder: Path, address: str) -> Path:
-    """A copy of the project with the small pipeline, in which nothing has run."""
-    clones.copy(folder, partial(small, address=address))
+def prepared(folder: Path, address: str, jobs: int | str = "auto") -> Path:
+    """A copy of the project with the small pipeline, in which nothing has run; `jobs` of its repeats run at once."""
+    clones.copy(folder, partial(small, address=address, jobs=jobs))
     return folder
 
 
