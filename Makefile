@@ -55,7 +55,7 @@ pull: $(VENV)/.installed-remote ## fetch the results of this commit from the rem
 	dvc --cd $(or $(PIPELINE),.) pull
 
 test: $(VENV)/.installed-test browser sshd lint ## set up and run every test
-	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 verify: $(VENV)/.installed ## run stages again without cache and compare with dvc.lock (STAGES="evaluate@lenet ...", SET="compute.threads=1")
 	python -m tools.verify $(STAGES) $(if $(SET),--set $(SET))

@@ -39,6 +39,8 @@ def markdown(results: Mapping[str, Any]) -> str:
     lines = [about(results["machine"], measured), "", "| what | measured against | figure | goal |", "|---|---|---|---|"]
     for name, found in measured.items():
         lines += [f"| {' | '.join(row)} |" for row in MEASURED[name].table(found)]
+    if missing := [name for name in MEASURED if name not in measured]:
+        lines += ["", f"Not measured on this machine yet: {', '.join(missing)}."]
     return "\n".join(lines) + "\n"
 
 

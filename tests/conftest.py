@@ -10,8 +10,7 @@ import yaml
 from stages.lib import params
 
 ROOT = Path(__file__).resolve().parents[1]
-# The files that take longest: two workers (`make test`) that begin with them end together. The third waits for its worker to
-# end the first, which takes as long as several others, so it is a short one.
+# The files that take longest: workers that begin with them end together.
 BEGIN_WITH = (
     "test_repro",
     "test_kills",

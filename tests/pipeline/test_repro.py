@@ -56,7 +56,7 @@ def test_a_second_run_does_nothing(smoke):
 
 def test_git_gets_only_metrics_plots_and_reports(smoke):
     listed = smoke.run("git", "ls-files").stdout.split()
-    listed = [name for name in listed if not name.startswith("docs/")]
+    listed = [name for name in listed if not name.startswith(("docs/", "bench/"))]
     outputs = [name for name in listed if name.endswith((".npy", ".keras", ".npz", ".index", ".csv", ".png", ".json"))]
     assert outputs
     assert {name.split("/")[0] for name in outputs} <= {"metrics", "plots", "reports"}
