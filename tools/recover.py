@@ -1,19 +1,39 @@
-"""Mend the files that DVC writes in place and a kill has cut off, so that `dvc repro` goes on. `make repro` calls it first.
+"""Mend what a kill of DVC leaves half done and DVC trips over, so that `dvc repro` goes on. `make repro` calls it first.
 
 python -m tools.recover
+
+Files that DVC writes in place, cut off (stages/lib/lockfile.py); entries of its run cache without content, at which it ends
+with "join() argument must be str ... not 'NoneType'".
 """
 
 import sys
+import time
+from pathlib import Path
 
 from stages.lib import lockfile
+
+RUNS = Path(".dvc/cache/runs")
 
 
 def main() -> None:
     try:
-        for line in lockfile.recover():
+        for line in [*lockfile.recover(), *without_empty_runs()]:
             print(line, file=sys.stderr)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
+
+
+def without_empty_runs() -> list[str]:
+    """Removes empty entries of the run cache that no DVC is about to fill; gives a line for each."""
+    lines = []
+    for entry in RUNS.glob("??/*/"):
+        if any(entry.iterdir()):
+            continue
+        time.sleep(max(0.0, entry.stat().st_mtime + lockfile.SETTLED - time.time()))
+        if not any(entry.iterdir()):
+            entry.rmdir()
+            lines.append(f"{entry}: an entry of the run cache without content; removed")
+    return lines
 
 
 if __name__ == "__main__":

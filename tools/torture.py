@@ -43,12 +43,12 @@ STAGE = re.compile(r"^Running stage '([^']+)':", re.MULTILINE)
 
 @dataclass
 class Kill:
-    """When, in which stage and while what a run was killed, and whether dvc.lock had to be put back."""
+    """When, in which stage and while what a run was killed, and what had to be mended before the next."""
 
     seconds: float
     stage: str
     doing: str
-    recovered: bool = False
+    mended: str = ""
 
 
 class Broken(Exception):
@@ -175,7 +175,7 @@ def kill_and_go_on(folder: Path, targets: list[str], most: int, chance: random.R
             return kills
         kills.append(kill)
         recover = subprocess.run([sys.executable, "-m", "tools.recover"], cwd=folder, capture_output=True, text=True, check=True)
-        kill.recovered = bool(recover.stderr)
+        kill.mended = " ".join(recover.stderr.split())
         print(f"  {len(kills):3}  {kill.seconds:5.1f} s  {kill.stage:28} {kill.doing}", flush=True)
 
 
@@ -277,15 +277,17 @@ def served(archives: Path) -> Iterator[str]:
 
 def table(kills: list[Kill], rounds: int) -> str:
     """The kills as Markdown."""
-    recovered = sum(kill.recovered for kill in kills)
+    mended = [kill.mended for kill in kills]
+    locks, runs = (sum(name in line for line in mended) for name in ("dvc.lock", "run cache"))
     lines = [
         f"{len(kills)} kills in {rounds} runs from scratch; every run ended with the bytes of an undisturbed one, and no epoch "
-        f"was trained twice. dvc.lock was cut off and put back {recovered} times.",
-        "", "| kill | second | stage | while | dvc.lock |", "|---|---|---|---|---|",
+        f"was trained twice. tools.recover put dvc.lock back {locks} times, and removed an empty entry of the run cache "
+        f"{runs} times.",
+        "", "| kill | second | stage | while | mended |", "|---|---|---|---|---|",
     ]  # fmt: skip
     for number, kill in enumerate(kills, 1):
         doing = kill.doing.replace("|", "\\|")
-        lines.append(f"| {number} | {kill.seconds:.1f} | {kill.stage} | {doing} | {'cut off' if kill.recovered else ''} |")
+        lines.append(f"| {number} | {kill.seconds:.1f} | {kill.stage} | {doing} | {kill.mended} |")
     return "\n".join(lines) + "\n"
 
 
