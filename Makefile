@@ -7,6 +7,7 @@ ifdef DATASETS_DIR
 override DATASETS_DIR := $(abspath $(DATASETS_DIR))
 export DATASETS_DIR
 endif
+LINT := ruff format --check . && ruff check . && mypy
 SCALE = $(shell sed -n 's/^scale: *\([a-z]*\).*/\1/p' params.yaml)
 
 .DEFAULT_GOAL := help
@@ -54,8 +55,10 @@ pull: $(VENV)/.installed-remote ## fetch the results of this commit from the rem
 	python -m tools.check_remote $(or $(PIPELINE),.) --listings
 	dvc --cd $(or $(PIPELINE),.) pull
 
-test: $(VENV)/.installed-test browser sshd lint ## set up and run every test
-	python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+test: $(VENV)/.installed-test browser sshd ## set up, check format, lint and types, run every test
+	@{ $(LINT); } & lint=$$!; \
+	python -m pytest -n 3 --dist loadfile --no-loadscope-reorder; tests=$$?; \
+	wait $$lint && exit $$tests
 
 verify: $(VENV)/.installed ## run stages again without cache and compare with dvc.lock (STAGES="evaluate@lenet ...", SET="compute.threads=1")
 	python -m tools.verify $(STAGES) $(if $(SET),--set $(SET))
@@ -69,9 +72,7 @@ bench: $(VENV)/.installed-cluster ## measure all of README's "How fast" (NAMES="
 	python -m bench $(NAMES)
 
 lint: $(VENV)/.installed-test ## format, lint and types, checked
-	ruff format --check .
-	ruff check .
-	mypy
+	$(LINT)
 
 format: $(VENV)/.installed-test ## format and mend what can be mended by itself
 	ruff format .
