@@ -63,9 +63,11 @@ test: $(VENV)/.installed-test browser sshd ## set up, check format, lint and typ
 verify: $(VENV)/.installed ## run stages again without cache and compare with dvc.lock (STAGES="evaluate@lenet ...", SET="compute.threads=1")
 	python -m tools.verify $(STAGES) $(if $(SET),--set $(SET))
 
-torture: $(VENV)/.installed ## kill a small pipeline 50 times (KILLS=), fill its disk in every stage; about half an hour
+torture: $(VENV)/.installed ## kill small pipelines 50 (KILLS=) and 15 times, fill their disks in every stage; 45 minutes
 	python -m tools.torture --kills $(or $(KILLS),50)
+	python -m tools.torture --kills 15 --photos
 	python -m tools.fulldisk
+	python -m tools.fulldisk --photos
 
 bench: $(VENV)/.installed-cluster ## measure all of README's "How fast" (NAMES="training embedding": some) on an idle machine, 25 minutes
 	dvc repro download@cifar10 fetch@lite0

@@ -6,27 +6,35 @@ Files that DVC writes in place, cut off (stages/lib/lockfile.py); entries of its
 with "join() argument must be str ... not 'NoneType'".
 """
 
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 from stages.lib import lockfile
-
-RUNS = Path(".dvc/cache/runs")
+from tools.lib import clones
 
 
 def main() -> None:
     try:
-        for line in [*lockfile.recover(), *without_empty_runs()]:
+        for line in [*lockfile.recover(), *without_empty_runs(runs())]:
             print(line, file=sys.stderr)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
 
 
-def without_empty_runs() -> list[str]:
+def runs() -> Path:
+    """DVC's run cache; several repositories may share one."""
+    told = subprocess.run(["dvc", "cache", "dir"], env=clones.environment(), capture_output=True, text=True, check=False)
+    if told.returncode:
+        raise ValueError(told.stderr.strip())
+    return Path(told.stdout.strip()) / "runs"
+
+
+def without_empty_runs(folder: Path) -> list[str]:
     """Removes empty entries of the run cache that no DVC is about to fill; gives a line for each."""
     lines = []
-    for entry in RUNS.glob("??/*/"):
+    for entry in folder.glob("??/*/"):
         if any(entry.iterdir()):
             continue
         time.sleep(max(0.0, entry.stat().st_mtime + lockfile.SETTLED - time.time()))

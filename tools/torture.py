@@ -1,9 +1,11 @@
 """Kill `dvc repro` at random moments, call it again, and see that the end is the same bytes as if nothing had happened.
 
     python -m tools.torture --kills 50 --seed 14
+    python -m tools.torture --kills 15 --photos
 
-Runs a small pipeline with every kind of stage of the first pipeline at scale smoke, its downloads from a slow server on
-this machine. Prints a table of the kills; ends with 1 and what is wrong when a promise is broken.
+Runs a small pipeline with every kind of stage at scale smoke, of the first pipeline or of the one for photographs (made-up
+ones), its downloads from a slow server on this machine. Prints a table of the kills; ends with 1 and what is wrong when a
+promise is broken.
 """
 
 import argparse
@@ -20,14 +22,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tools.lib import clones, pruning
+from tools.lib import clones, pruning, samples
 from tools.lib.clones import Settings
 
 EPOCHS = 4
@@ -39,6 +41,8 @@ CHUNK, PAUSE = 2**20, 0.02  # of the server: 50 MB/s
 WATCHED = ("data", "models", "metrics", "plots", "reports", ".state", ".cache", ".dvc/cache", ".dvc/tmp", "dvc.lock")
 EPOCH = re.compile(r"^(\S.*): epoch (\d+)/(\d+)  ", re.MULTILINE)
 STAGE = re.compile(r"^Running stage '([^']+)':", re.MULTILINE)
+
+Change = Callable[..., None]  # changes settings in place; may be given `jobs`
 
 
 @dataclass
@@ -59,16 +63,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Kill the pipeline at random moments and compare what comes out.")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=14, help="of the moments")
+    parser.add_argument("--photos", action="store_true", help="the pipeline for photographs")
     parser.add_argument("--archives", type=Path, default=clones.downloads(), help="a folder with the downloads (%(default)s)")
-    parser.add_argument("--table", type=Path, help="write the table there, too, as Markdown")
+    parser.add_argument("--table", type=Path, help="add the table to this file, too, as Markdown")
     wanted = parser.parse_args()
-    if not wanted.archives.is_dir():
-        sys.exit(f"error: {wanted.archives}: is no folder; `make repro` fills it")
-    os.environ.pop("DATASETS_DIR", None)  # the downloads are to be interrupted, too
     chance = random.Random(wanted.seed)  # noqa: S311
-    with tempfile.TemporaryDirectory(prefix="torture-") as temporary, served(wanted.archives) as address:
-        fresh = prepared(Path(temporary) / "fresh", address)
-        undisturbed = prepared(Path(temporary) / "undisturbed", address, jobs=1)
+    with reduced(wanted.archives, wanted.photos) as (temporary, inside, change):
+        fresh = prepared(temporary / "fresh", change, inside)
+        undisturbed = prepared(temporary / "undisturbed", partial(change, jobs=1), inside) / inside
         started = time.monotonic()
         run_to_end(undisturbed)
         print(f"undisturbed: {len(clones.lock(undisturbed))} stages in {time.monotonic() - started:.0f} s", flush=True)
@@ -76,15 +78,38 @@ def main() -> None:
         rounds = 0
         while len(kills) < wanted.kills:
             rounds += 1
-            folder = again(fresh, f"round{rounds}")
+            copied = shutil.copytree(fresh, temporary / f"round{rounds}", symlinks=True)
+            folder = copied / inside
             kills += kill_and_go_on(folder, [], wanted.kills - len(kills), chance)
             compare(undisturbed, folder)
             print(f"round {rounds}: {len(kills)} kills so far, all bytes as in the undisturbed run", flush=True)
-            shutil.rmtree(folder)
+            shutil.rmtree(copied)
     report = table(kills, rounds)
     print(report)
     if wanted.table:
-        wanted.table.write_text(report)
+        with wanted.table.open("a") as stream:
+            stream.write(f"\n## {'Photographs' if wanted.photos else 'The first pipeline'}, seed {wanted.seed}\n\n{report}")
+
+
+@contextmanager
+def reduced(archives: Path, photos: bool) -> Iterator[tuple[Path, str, Change]]:
+    """A temporary folder, the place of a pipeline in the project, and what makes it small.
+
+    Its downloads come slowly, from this machine: `archives`, and one of made-up photographs.
+    """
+    if not archives.is_dir():
+        sys.exit(f"error: {archives}: is no folder; `make repro` fills it")
+    os.environ.pop("DATASETS_DIR", None)  # the downloads are to be interrupted, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # what runs and what is temporary goes with us
+    with tempfile.TemporaryDirectory(prefix="torture-") as name:
+        temporary = Path(name)
+        (offered := temporary / "offered").mkdir()
+        for path in archives.iterdir():
+            (offered / path.name).symlink_to(path.resolve())
+        packed = {"my_photos.tar": samples.archive(samples.folder(temporary / "pictures"), offered / "my_photos.tar")}
+        with served(offered) as address:
+            change = partial(small_photos, files=packed) if photos else small
+            yield temporary, "photos" if photos else "", partial(change, address=address)
 
 
 def small(settings: Settings, address: str = "", jobs: int | str = "auto") -> None:
@@ -98,25 +123,37 @@ def small(settings: Settings, address: str = "", jobs: int | str = "auto") -> No
         for block in settings[dictionary].values():
             block["epochs"]["smoke"] = EPOCHS
     if address:
-        places = [settings["imagenet_classes"]]
-        for block in [*settings["download"].values(), *settings["backbones"].values()]:
+        load_from(address, settings)
+
+
+def small_photos(settings: Settings, files: dict[str, str], address: str, jobs: int | str = "auto") -> None:
+    """Leaves a data set for each recipe, of a few epochs, with downloads from `address`: `files` has the photographs."""
+    samples.prune(settings, "data/archives/my_photos")
+    settings["archives"] = {"my_photos": {"sources": [{"files": files}]}}
+    settings["compute"]["jobs"] = jobs
+    for recipe in settings["recipes"].values():
+        for phase in recipe.values():
+            phase["epochs"]["smoke"] = EPOCHS
+    load_from(address, settings)
+
+
+def load_from(address: str, settings: Settings) -> None:
+    """Lets everything that is downloaded come from `address`."""
+    places = [settings["imagenet_classes"]]
+    for dictionary in ("download", "archives", "backbones"):
+        for block in settings.get(dictionary, {}).values():
             block["sources"] = [place for place in block["sources"] if not place.get("url")]
             places += block["sources"]
-        for place in places:
-            place.pop("npm", None)
-            place.pop("pip", None)
-            place["url"] = address
+    for place in places:
+        place.pop("npm", None)
+        place.pop("pip", None)
+        place["url"] = address
 
 
-def prepared(folder: Path, address: str, jobs: int | str = "auto") -> Path:
-    """A copy of the project with the small pipeline, in which nothing has run; `jobs` of its repeats run at once."""
-    clones.copy(folder, partial(small, address=address, jobs=jobs))
+def prepared(folder: Path, change: Change, inside: str) -> Path:
+    """A copy of the project, its pipeline `inside` it made small, in which nothing has run."""
+    clones.copy(folder, change, inside=inside)
     return folder
-
-
-def again(folder: Path, name: str) -> Path:
-    """A copy of `folder` beside it."""
-    return Path(shutil.copytree(folder, folder.with_name(name), symlinks=True))
 
 
 def start(folder: Path, targets: list[str], log: Path, **settings: str) -> "subprocess.Popen[bytes]":
@@ -157,6 +194,7 @@ def kill_and_go_on(folder: Path, targets: list[str], most: int, chance: random.R
     kills: list[Kill] = []
     finished: set[tuple[str, str]] = set()
     log = folder.parent / f"{folder.name}.log"
+    environment = clones.environment(PYTHONPATH=str(clones.ROOT))
     while True:
         log.write_bytes(b"")
         process = start(folder, targets, log, **settings)
@@ -174,7 +212,9 @@ def kill_and_go_on(folder: Path, targets: list[str], most: int, chance: random.R
                 raise Broken(f"dvc repro failed after {len(kills)} kills, the last {kills[-1:]}:\n{output[-3000:]}")
             return kills
         kills.append(kill)
-        recover = subprocess.run([sys.executable, "-m", "tools.recover"], cwd=folder, capture_output=True, text=True, check=True)
+        recover = subprocess.run(
+            [sys.executable, "-m", "tools.recover"], cwd=folder, env=environment, capture_output=True, text=True, check=True
+        )
         kill.mended = " ".join(recover.stderr.split())
         print(f"  {len(kills):3}  {kill.seconds:5.1f} s  {kill.stage:28} {kill.doing}", flush=True)
 

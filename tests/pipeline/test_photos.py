@@ -7,36 +7,24 @@ import sys
 import numpy as np
 import pytest
 import yaml
-from PIL import Image
 
 from tests.conftest import ROOT
 from tests.pipeline.conftest import Clone
 from tests.pipeline.test_repro import ran
-
-COLOURS = {"red": (200, 40, 40), "green": (40, 180, 60), "blue": (50, 60, 210)}
-EACH = 9
-
-
-def photograph(folder, name, colour, seed):
-    noise = np.random.default_rng(seed).normal(0, 25, (70, 90, 3))
-    folder.mkdir(parents=True, exist_ok=True)
-    Image.fromarray((np.array(colour) + noise).clip(0, 255).astype(np.uint8)).save(folder / name, quality=90)
+from tools.lib import samples
 
 
 @pytest.fixture(scope="session")
 def own(tmp_path_factory, datasets):
     """A clone in which a folder of 27 photographs, a text file and a copy went through photos/ at scale smoke."""
     pictures = tmp_path_factory.mktemp("pictures")
-    for place, (name, colour) in enumerate(COLOURS.items()):
-        for number in range(EACH):
-            photograph(pictures / name, f"{name}_{number}.jpg", colour, 100 * place + number)
+    samples.folder(pictures)
     (pictures / "red" / "broken.jpg").write_text("no picture")
     (pictures / "blue" / "again.jpg").write_bytes((pictures / "blue" / "blue_3.jpg").read_bytes())
     clone = Clone(tmp_path_factory.mktemp("own"), datasets)
     path = clone.folder / "photos/params.yaml"
     raw = yaml.safe_load(path.read_text())
-    block = {"folder": str(pictures), "test_fraction": 0.34, "side": 64, "backbone": "lite0", "recipe": "frozen"}
-    raw |= {"archives": {}, "datasets": {"my_photos": block}, "report": {"gallery": {}}}
+    samples.prune(raw, str(pictures), {"my_photos": "frozen"})
     path.write_text(yaml.safe_dump(raw, sort_keys=False))
     clone.first = clone.run("dvc", "repro", inside="photos")
     clone.commit("my photographs")
@@ -54,7 +42,7 @@ def test_one_block_runs_every_stage_and_the_report_tells_what_was_read(own):
     for model in ("my_photos_head", "my_photos_tuned"):
         scored = json.loads((own.folder / f"photos/metrics/evaluate/{model}.json").read_text())
         assert scored["images"] == 9
-        assert set(COLOURS) <= {name.removeprefix("accuracy_") for name in scored}
+        assert set(samples.COLOURS) <= {name.removeprefix("accuracy_") for name in scored}
 
 
 def test_a_second_run_of_the_photographs_does_nothing_and_the_first_pipeline_knows_nothing_of_it(own):
@@ -76,7 +64,7 @@ def test_logs_for_tensorboard_are_written_and_are_no_output(own):
 
 
 def test_ones_own_photographs_are_named_by_ones_own_network(own, tmp_path):
-    photograph(tmp_path, "new.jpg", COLOURS["green"], 999)
+    samples.photograph(tmp_path / "new.jpg", samples.COLOURS["green"], 999)
     (tmp_path / "broken.jpg").write_text("no picture")
     done = subprocess.run(
         [sys.executable, "-m", "stages.predict", "my_photos_head", str(tmp_path / "new.jpg"), str(tmp_path / "broken.jpg")],
@@ -90,7 +78,8 @@ def test_ones_own_photographs_are_named_by_ones_own_network(own, tmp_path):
 
 def test_another_photograph_in_the_folder_is_noticed(own):
     raw = yaml.safe_load((own.folder / "photos/params.yaml").read_text())
-    photograph(own.folder.parent / raw["datasets"]["my_photos"]["folder"] / "red", "red_new.jpg", COLOURS["red"], 555)
+    red = own.folder.parent / raw["datasets"]["my_photos"]["folder"] / "red"
+    samples.photograph(red / "red_new.jpg", samples.COLOURS["red"], 555)
     assert own.run("dvc", "status", "-q", inside="photos", check=False).returncode == 1
 
 

@@ -11,8 +11,8 @@ from moto.server import ThreadedMotoServer
 
 from tests.pipeline.conftest import Clone
 from tests.pipeline.loopback import BreakingProxy, Sshd
-from tests.pipeline.test_photos import COLOURS, photograph
 from tests.pipeline.test_repro import ran
+from tools.lib import samples
 
 # What runs in seconds, without TensorFlow. The other stages are taken out: `dvc pull` complains of outputs that nobody has made.
 FEW = {"download": {"mnist": {}}, "relabel": {"mnist_in_order": {"images": "mnist"}}, "classify": {"raw": {"features": "mnist"}}}
@@ -42,12 +42,8 @@ def owner(tmp_path_factory, datasets) -> Clone:
     path = clone.folder / "photos/params.yaml"
     raw = yaml.safe_load(path.read_text())
     pictures = tmp_path_factory.mktemp("pictures")
-    block = {"folder": str(pictures), "test_fraction": 0.34, "side": 64, "backbone": "lite0", "recipe": "frozen"}
-    raw |= {"archives": {}, "datasets": {"my_photos": block}, "report": {"gallery": {}}}
+    samples.prune(raw, str(samples.folder(pictures)), {"my_photos": "frozen"})
     path.write_text(yaml.safe_dump(raw, sort_keys=False))
-    for place, (name, colour) in enumerate(COLOURS.items()):
-        for number in range(6):
-            photograph(pictures / name, f"{name}_{number}.jpg", colour, 10 * place + number)
     clone.run("dvc", "repro")
     clone.run("dvc", "repro", inside="photos")
     clone.commit("results")

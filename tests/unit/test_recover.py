@@ -11,42 +11,44 @@ from dvc.repo import Repo
 
 from tests.conftest import ROOT
 from tools import recover
+from tools.lib import clones
 
 PIPELINE = "stages: {a: {cmd: echo 1 > b, deps: [a], outs: [b]}}"
 
 
 def empty_entry(folder: Path, age: float = 60) -> Path:
     """An entry of the run cache as a kill between its making and its writing leaves it."""
-    entry = folder / recover.RUNS / "ab" / "ab12"
+    entry = folder / "runs" / "ab" / "ab12"
     entry.mkdir(parents=True)
     os.utime(entry, (time.time() - age,) * 2)
     return entry
 
 
-def test_an_empty_entry_of_the_run_cache_is_removed_and_told(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    empty_entry(tmp_path)
-    assert recover.without_empty_runs() == [".dvc/cache/runs/ab/ab12: an entry of the run cache without content; removed"]
-    assert list(recover.RUNS.glob("*/*")) == []
-    assert recover.without_empty_runs() == []
+def test_an_empty_entry_of_the_run_cache_is_removed_and_told(tmp_path):
+    entry = empty_entry(tmp_path)
+    assert recover.without_empty_runs(tmp_path / "runs") == [f"{entry}: an entry of the run cache without content; removed"]
+    assert list(tmp_path.glob("runs/*/*")) == []
+    assert recover.without_empty_runs(tmp_path / "runs") == []
 
 
 def test_an_entry_with_content_or_that_gets_some_stays(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
     entry = empty_entry(tmp_path, age=0)
     monkeypatch.setattr(time, "sleep", lambda seconds: (entry / "cd34").write_text("cmd: x"))  # a DVC that lives
-    assert recover.without_empty_runs() == []
+    assert recover.without_empty_runs(tmp_path / "runs") == []
     assert (entry / "cd34").is_file()
 
 
 @pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
-def test_dvc_goes_on_after_it(tmp_path, monkeypatch):
+@pytest.mark.parametrize("cache", ["cache", "../shared"])
+def test_dvc_goes_on_after_it(tmp_path, monkeypatch, cache):
     """Without the cure it ends with a TypeError, whenever it is called again."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a").write_text("1")
     (tmp_path / "dvc.yaml").write_text(PIPELINE)
-    Repo.init(no_scm=True).reproduce()
-    [entry] = recover.RUNS.glob("??/*/")
+    Repo.init(no_scm=True).close()
+    (tmp_path / ".dvc/config.local").write_text(f"[cache]\n    dir = {cache}\n")
+    Repo().reproduce()
+    [entry] = (tmp_path / ".dvc" / cache / "runs").glob("??/*/")
     [content] = entry.iterdir()
     content.unlink()
     (tmp_path / "dvc.lock").unlink()
@@ -54,7 +56,7 @@ def test_dvc_goes_on_after_it(tmp_path, monkeypatch):
     with pytest.raises(Exception, match="failed to reproduce") as failure:
         Repo().reproduce()
     assert "NoneType" in str(failure.value.__cause__)
-    done = subprocess.run([sys.executable, "-m", "tools.recover"], env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False)
+    done = subprocess.run([sys.executable, "-m", "tools.recover"], env=clones.environment(PYTHONPATH=str(ROOT)), check=False)
     assert done.returncode == 0
     Repo().reproduce()
     assert (tmp_path / "b").read_text() == "1\n"

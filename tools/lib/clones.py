@@ -21,10 +21,11 @@ OWN_SETTINGS = ["-c", "user.name=relearn", "-c", "user.email=relearn@localhost",
 Settings = dict[str, Any]
 
 
-def copy(folder: Path, change: Callable[[Settings], None], commit: str | None = None) -> None:
+def copy(folder: Path, change: Callable[[Settings], None], commit: str | None = None, inside: str = "") -> None:
     """Copies the project without its outputs into `folder`, with params.yaml as `change` leaves it, committed there.
 
-    commit: take the files of this commit instead of those in the working tree.
+    commit: take the files of this commit instead of those in the working tree. inside: the folder of the pipeline whose
+    params.yaml is changed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if commit:
@@ -35,11 +36,12 @@ def copy(folder: Path, change: Callable[[Settings], None], commit: str | None = 
     for path in folder.rglob("*"):
         if path.is_file() and OUTPUTS.match(path.relative_to(folder).as_posix()):
             path.unlink()
-    settings = YAML(typ="safe").load((folder / "params.yaml").read_text())
+    path = folder / inside / "params.yaml"
+    settings = YAML(typ="safe").load(path.read_text())
     change(settings)
-    with (folder / "params.yaml").open("w") as stream:
+    with path.open("w") as stream:
         YAML().dump(settings, stream)
-    (folder / ".dvc/config.local").write_text(OWN_CACHE)
+    (folder / inside / ".dvc/config.local").write_text(OWN_CACHE)
     for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "a copy"]):
         _output("git", *OWN_SETTINGS, *command, cwd=folder)
 
