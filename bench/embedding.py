@@ -15,7 +15,7 @@ from bench.lib import rows, trials, workplaces
 from bench.lib.rows import Row
 from bench.lib.trials import Way, Work
 from bench.lib.workplaces import ROOT
-from stages.lib import arrays, compute, params
+from stages.lib import arrays, compute, keras_file, params
 
 SAMPLE_SECONDS = 0.02
 TINY_SIDE = 32
@@ -62,10 +62,10 @@ def table(found: Mapping[str, Any]) -> list[Row]:
 
 
 def network(side: int) -> Any:
-    from stages.lib import backbones, nets
+    from stages.lib import backbones
 
     compute.configure(params.load(ROOT / "params.yaml").compute)
-    return backbones.trunk(nets.load(ROOT / "models/backbones/lite0.keras"), side)
+    return backbones.trunk(keras_file.load(ROOT / "models/backbones/lite0.keras"), side)
 
 
 def bare(size: Size) -> Work:
@@ -121,7 +121,6 @@ def simulated(settings: dict[str, Any], images: int) -> None:
 
 def simulate(folder: Path, images: int) -> None:
     """In `folder`, CIFAR-10 of `images` black images, and a network of one small convolution as backbone."""
-    from stages.lib import nets
     from stages.lib.engine import keras
 
     for name in ("data/cifar10", "models/backbones"):
@@ -140,7 +139,7 @@ def simulate(folder: Path, images: int) -> None:
     ):
         output = layer(output)
     tiny = keras.Model(image, output)
-    nets.save(tiny, folder / "models/backbones/lite0.keras")
+    keras_file.save(tiny, folder / "models/backbones/lite0.keras")
 
 
 @contextlib.contextmanager

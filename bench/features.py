@@ -12,7 +12,7 @@ from bench.lib import rows, trials, workplaces
 from bench.lib.rows import Row
 from bench.lib.trials import Way, Work
 from bench.lib.workplaces import ROOT
-from stages.lib import compute, params
+from stages.lib import compute, keras_file, params
 from stages.lib.arrays import Split
 
 TITLES = {"head": "head on a frozen backbone (R4)", "tuned": "upper layers on a frozen lower part (Q2)"}
@@ -91,7 +91,7 @@ def frozen_part(kind: str, size: Size) -> Frozen:
 
     settings = params.load(ROOT / "params.yaml")
     spec = spec_of(kind)
-    trunk = backbones.trunk(nets.load(ROOT / "models/backbones/lite0.keras"), size.side)
+    trunk = backbones.trunk(keras_file.load(ROOT / "models/backbones/lite0.keras"), size.side)
     net = settings.nets[spec.net] if kind == "head" else "GAP F1024"
     whole = nets.with_head(trunk, net, 10, settings.seed)
     return Frozen(whole, frozen.freeze(whole, spec.train_from if kind == "tuned" else None, net), spec)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.lib import arrays, backbones, command, compute, nets, params, timings
+from stages.lib import arrays, backbones, command, compute, keras_file, nets, params, timings
 from stages.lib.engine import keras, tf
 from stages.lib.progress import Progress
 
@@ -79,7 +79,7 @@ def dtype(spec: params.Embed) -> str:
 def network(spec: params.Embed) -> keras.Model:
     """Images in, the features out that `spec` asks for."""
     path = Path(f"models/{spec.model}.keras")
-    model = nets.load(path)
+    model = keras_file.load(path)
     if spec.layer:
         lower = nets.cut(backbones.resized(model, spec.side) if spec.side else model, spec.layer)
     else:

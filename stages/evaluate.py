@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.lib import arrays, command, compute, crops, fit, nets, params, pictures, records, scores, timings
+from stages.lib import arrays, command, compute, crops, fit, keras_file, nets, params, pictures, records, scores, timings
 from stages.lib.arrays import Parts, Split, View
 from stages.lib.engine import keras
 
@@ -27,7 +27,7 @@ def main(key: str) -> None:
         compute.configure(settings.compute)
         view, parts = opened(settings, key)
         score = parts.score
-        model = nets.load(Path(f"models/{key}.keras"))
+        model = keras_file.load(Path(f"models/{key}.keras"))
         views = settings.evaluate.test_time_augmentation.get(key)
         probabilities = fit.predict(model, score, views)
         guesses = probabilities.argmax(axis=1)

@@ -8,7 +8,7 @@ Writes models/backbones/<key>.keras, models/backbones/<key>.json (side, features
 
 from pathlib import Path
 
-from stages.lib import backbones, command, nets, params, records, sources, timings
+from stages.lib import backbones, command, keras_file, params, records, sources, timings
 from stages.lib.engine import keras
 
 
@@ -27,7 +27,7 @@ def main(key: str) -> None:
             "cut_points": backbones.cut_points(model),
             "classes": class_names(model, settings.imagenet_classes),
         }
-        nets.save(model, Path(f"models/backbones/{key}.keras"))
+        keras_file.save(model, Path(f"models/backbones/{key}.keras"))
         records.write_json(Path(f"models/backbones/{key}.json"), about)
     print(f"{key}: {spec.architecture} with weights {spec.weights}, {model.count_params():,} parameters, {about['side']} pixels")
 

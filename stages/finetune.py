@@ -39,7 +39,7 @@ def main(key: str) -> None:
 
 def train_one(settings: params.Params, key: str, repeat: int) -> tuple[dict[str, float | int], dict[str, str | int]]:
     """One repeat with seeds of its own: accuracy before and after training on the scored test images, and on what."""
-    from stages.lib import fit, nets  # TensorFlow, which only the workers need
+    from stages.lib import fit, keras_file, nets  # TensorFlow, which only the workers need
 
     spec = settings.experiment("finetune", key)
     machine = compute.configure(settings.compute, threads=1)
@@ -49,7 +49,7 @@ def train_one(settings: params.Params, key: str, repeat: int) -> tuple[dict[str,
     if spec.base is None:
         model = nets.build(settings.nets[spec.net], train.image_shape, len(view.classes), seed, nets.front(spec, train))
     else:
-        model = nets.adapt(nets.load(Path(spec.start)), len(view.classes), spec.head, spec.freeze, seed)
+        model = nets.adapt(keras_file.load(Path(spec.start)), len(view.classes), spec.head, spec.freeze, seed)
     trained = nets.trainer(model, spec, len(train))
     weights = model.get_weights()
     before = scores.accuracy(score.labels, fit.predict(model, score).argmax(axis=1))

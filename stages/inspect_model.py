@@ -12,7 +12,7 @@ key (models/<name>.keras). Indices are those of keras.applications: 0 is the sca
 import math
 from pathlib import Path
 
-from stages.lib import backbones, command, nets, params
+from stages.lib import backbones, command, keras_file, params
 from stages.lib.engine import keras
 
 
@@ -26,7 +26,7 @@ def network(name: str, settings: params.Params) -> keras.Model:
         return architecture(settings.backbones[name].architecture)
     path = Path(f"models/{name}.keras")
     if path.is_file():
-        return nets.load(path)
+        return keras_file.load(path)
     try:
         return architecture(name)
     except ValueError as error:

@@ -55,7 +55,7 @@ def train_one(settings: params.Params, positive: int, name: str) -> tuple[np.nda
     """Trains the network of one class against all others: P(class) of each scored image (N), on what machine, and its state.
     The network is saved there.
     """
-    from stages.lib import fit, nets  # TensorFlow, which only the workers need
+    from stages.lib import fit, keras_file, nets  # TensorFlow, which only the workers need
 
     spec = settings.single("one_vs_rest")
     machine = compute.configure(settings.compute, threads=1)
@@ -68,7 +68,7 @@ def train_one(settings: params.Params, positive: int, name: str) -> tuple[np.nda
     trained = nets.trainer(model, spec, len(train))
     kept = state.folder(f"one_vs_rest-{name}", spec.model_dump(), net, seed, machine, splits=[train])
     fit.run(trained, train, validation, spec, seed, kept, f"one_vs_rest {name}")
-    nets.save(model, kept / MODEL)
+    keras_file.save(model, kept / MODEL)
     return fit.predict(model, parts.score)[:, 1], machine, kept
 
 

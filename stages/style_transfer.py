@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from stages.lib import command, compute, nets, params, photographs, records, style, timings
+from stages.lib import command, compute, keras_file, params, photographs, records, style, timings
 from stages.lib.params import Params, StyleTransfer
 
 FOLDER = Path("plots/style")
@@ -100,7 +100,7 @@ def transferred(
         raise ValueError(f"{path}: is not there yet; dvc repro fetch@{spec.backbone} makes it")
     # bfloat16's gradients send L-BFGS's line search astray: 1.4 times the evaluations, and a higher loss in the end.
     machine = compute.configure(settings.compute.model_copy(update={"precision": "float32"}))
-    return *style.transfer(nets.load(path), content, example, spec, label), machine
+    return *style.transfer(keras_file.load(path), content, example, spec, label), machine
 
 
 def save(image: np.ndarray, path: Path) -> None:

@@ -8,7 +8,7 @@ Writes models/<key>.keras, plots/history/<key>.csv, metrics/train/<key>.json
 
 from pathlib import Path
 
-from stages.lib import arrays, command, compute, fit, nets, params, records, seeds, state, timings
+from stages.lib import arrays, command, compute, fit, keras_file, nets, params, records, seeds, state, timings
 
 
 def main(key: str) -> None:
@@ -30,7 +30,7 @@ def main(key: str) -> None:
             print(f"{key}: {len(parts.train)} images, {machine}", flush=True)
             kept = state.folder(f"train-{key}", spec.model_dump(), net, seed, machine, splits=parts[:2])
             history = fit.run(trained, parts.train, parts.validation, spec, seed, kept, key)
-        nets.save(model, Path(f"models/{key}.keras"))
+        keras_file.save(model, Path(f"models/{key}.keras"))
         records.write_csv(Path(f"plots/history/{key}.csv"), history)
         last = {str(name): float(value) for name, value in history.iloc[-1].items() if name != "epoch"}
         petaflop = nets.TRAINING * nets.operations(model) * len(parts.train) * spec.epochs / 1e15

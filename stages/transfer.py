@@ -12,7 +12,7 @@ With augmentation they run in every epoch, unless `copies` of each image are mad
 import math
 from pathlib import Path
 
-from stages.lib import arrays, backbones, command, compute, fit, frozen, nets, params, records, seeds, state, timings
+from stages.lib import arrays, backbones, command, compute, fit, frozen, keras_file, nets, params, records, seeds, state, timings
 from stages.lib.engine import keras
 
 
@@ -44,7 +44,7 @@ def main(key: str) -> None:
         phase = spec.model_copy(update={"augmentation": None}) if cached else spec
         trained = nets.trainer(part, phase, len(train) // train.copies)
         history = fit.run(trained, train, holdout, phase, seed, kept, key)
-        nets.save(model, Path(f"models/{key}.keras"))
+        keras_file.save(model, Path(f"models/{key}.keras"))
         records.write_csv(Path(f"plots/history/{key}.csv"), history)
         last = {str(name): float(value) for name, value in history.iloc[-1].items() if name != "epoch"}
         about = {"images": len(train) // train.copies, "epochs": spec.epochs, "parameters": model.count_params(),
@@ -55,7 +55,7 @@ def main(key: str) -> None:
 
 def network(spec: params.Transfer, net: str, side: int, n_classes: int, seed: int) -> keras.Model:
     """The model to go on from, or the backbone without its top and a fresh head of `net`'s layers."""
-    model = nets.load(Path(spec.start))
+    model = keras_file.load(Path(spec.start))
     if not net:
         return model
     trunk = backbones.trunk(model, side)

@@ -30,12 +30,12 @@ def main(key: str) -> None:
         best = int(table["holdout_accuracy"].argmax())
         machine = compute.configure(settings.compute, threads=1)  # as the workers, whatever their number
         model, _ = trained(settings, key, best, grid[best], machine)
-        from stages.lib import fit, nets  # TensorFlow, for the best only
+        from stages.lib import fit, keras_file  # TensorFlow, for the best only
 
         view = arrays.open_view(spec.images, spec.labels)
         score = view.parts(holdout=spec.holdout).score
         probabilities = fit.predict(model, score)
-        nets.save(model, Path(f"models/{key}.keras"))
+        keras_file.save(model, Path(f"models/{key}.keras"))
         found: dict[str, Any] = scores.multiclass(score.labels, probabilities, view.classes)
         found |= {**grid[best], "runs": len(grid), "holdout_accuracy": rows[best]["holdout_accuracy"]}
         records.write_json(Path(f"metrics/tune/{key}.json"), found | machine)

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -32,7 +33,7 @@ def recover() -> list[str]:
     A file that is being written by a DVC that lives is left alone. ValueError when dvc.lock has conflicts of a merge.
     """
     lines = []
-    if _stays_cut(LOCK):
+    if _stays(LOCK, _is_cut):
         if "<<<<<<<" in LOCK.read_text(errors="replace"):
             raise ValueError(f"{LOCK}: has conflicts of a merge: take one side (`git checkout --ours {LOCK}`), then `dvc repro`")
         if KEPT.is_file() and not _is_cut(KEPT):
@@ -44,15 +45,15 @@ def recover() -> list[str]:
             lines.append(
                 f"{LOCK}: was cut off; removed, since no stage has kept a copy (`git checkout {LOCK}` has the committed one)"
             )
-    if _stays_cut(BUSY):
+    if _stays(BUSY, _is_no_json):
         BUSY.unlink()
         lines.append(f"{BUSY}: was cut off; removed")
     return lines
 
 
-def _stays_cut(path: Path) -> bool:
-    """Whether a file is cut off, and nobody is writing it."""
-    while path.is_file() and _is_cut(path):
+def _stays(path: Path, cut: Callable[[Path], bool]) -> bool:
+    """Whether a file is `cut` off, and nobody is writing it."""
+    while path.is_file() and cut(path):
         before = path.stat()
         time.sleep(SETTLED)
         if path.is_file() and (path.stat().st_mtime_ns, path.stat().st_size) == (before.st_mtime_ns, before.st_size):
@@ -65,14 +66,17 @@ def written() -> int:
     return LOCK.stat().st_mtime_ns if LOCK.is_file() else 0
 
 
+def _is_no_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_text(errors="replace"))
+    except ValueError:
+        return True
+    return False
+
+
 def _is_cut(path: Path) -> bool:
+    """Whether dvc.lock, or the copy of it, ends within a stage, or has fewer stages than were there when the copy was made."""
     text = path.read_text(errors="replace")
-    if path == BUSY:
-        try:
-            json.loads(text)
-        except ValueError:
-            return True
-        return False
     try:
         stages = YAML(typ="safe").load(text)["stages"]
         last = list(stages.values())[-1]["outs"][-1]

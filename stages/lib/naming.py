@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stages.lib import arrays, nets, photographs
+from stages.lib import arrays, keras_file, nets, photographs
 from stages.lib.engine import keras
 from stages.lib.params import Params
 
@@ -93,7 +93,7 @@ def source(settings: Params, name: str) -> Source:
 def load(settings: Params, name: str) -> Namer:
     """The network `name` with its classes' names. ValueError when they do not match, or it takes no pictures."""
     files = source(settings, name)
-    model = nets.load(files.model)
+    model = keras_file.load(files.model)
     if len(model.input_shape) != 4:
         raise ValueError(f"{name}: takes {model.input_shape[1:]} features of an embedding, no pictures")
     about = json.loads(files.classes.read_text())

@@ -1,30 +1,21 @@
-"""Networks: built from the shorthand of params.yaml, changed for fine-tuning, saved and loaded."""
+"""Networks: built from the shorthand of params.yaml, compiled for their training, changed for fine-tuning."""
 
 import io
-import json
 import math
-import os
-import platform
-import zipfile
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from stages.lib import containers, layers, optimizers, seeds
+from stages.lib import layers, optimizers, seeds, whitening
 from stages.lib.arrays import Split
 from stages.lib.engine import keras
 from stages.lib.params import Augmentation, Fit, Phase
 
 HEAD = "head"
 NETWORK = "network"  # Keras would number them, which would get into the saved bytes
-WHITENING = "whiten"
-PATCH, PATCH_IMAGES, PATCH_NOISE = 2, 5_000, 5e-4  # of whitening: side, images looked at, added to each variance
-PATCH_BLOCK = 250  # images at once
 TRAINING = 3  # as many operations as forward: for the outputs, the gradients of the inputs, and those of the weights
 HALF = 0.5  # added before the cast to uint8, which cuts off: together they round
-EPOCH_ZERO = (1980, 1, 1, 0, 0, 0)
 
 
 def build(
@@ -47,7 +38,7 @@ def front(spec: Fit, train: Split) -> list[keras.layers.Layer]:
     """Input and first layers for `train`: resizing and scaling as `spec` says; of an embedding the input only.
 
     pixels "unit": to [0, 1]. "standardized": less the mean, over the deviation of all pixels of `train`.
-    "whitened": so for each channel, then a convolution that is not trained but for its bias (see `whitening`).
+    "whitened": so for each channel, then a convolution that is not trained but for its bias.
     "caffe": less ImageNet's mean of each channel.
     """
     dtype = train.dtype.name
@@ -61,45 +52,9 @@ def front(spec: Fit, train: Split) -> list[keras.layers.Layer]:
     if spec.pixels == "caffe":
         return [*stack, keras.layers.Rescaling([1.0] * 3, [-mean for mean in layers.IMAGENET_MEAN], name="scale")]
     if spec.pixels == "whitened":
-        return [*stack, *_whitened(train)]
+        return [*stack, *whitening.layers(train)]
     mean, deviation = train.pixel_statistics()
     return [*stack, keras.layers.Rescaling(1 / deviation, -mean / deviation, name="scale")]
-
-
-def _whitened(train: Split) -> list[keras.layers.Layer]:
-    mean, deviation = train.channel_statistics()
-    if not deviation.all():
-        raise ValueError("pixels: whitened needs training images with more than one value in each channel")
-    scale = keras.layers.Rescaling((1 / deviation).tolist(), (-mean / deviation).tolist(), name="scale")
-    blocks = range(0, min(PATCH_IMAGES, len(train)), PATCH_BLOCK)
-    kernel = whitening((train.batch(slice(at, min(at + PATCH_BLOCK, PATCH_IMAGES))) - mean) / deviation for at in blocks)
-    layer = keras.layers.Conv2D(kernel.shape[-1], PATCH, name=WHITENING)
-    layer.build((None, *train.image_shape))
-    layer.kernel.assign(kernel)
-    return [scale, layer]
-
-
-def whitening(blocks: Iterable[np.ndarray]) -> np.ndarray:
-    """A kernel (2, 2, C, 8 C) whose outputs on images (blocks of N x H x W x C) are uncorrelated, of variance one, and negatives.
-
-    Eigenvectors of the patches' second moments, each over sqrt(eigenvalue + 5e-4). Page 2018, "How to train your ResNet".
-    """
-    moments, count, channels = np.zeros(()), 0, 0
-    for images in blocks:
-        channels = images.shape[-1]
-        windows = np.lib.stride_tricks.sliding_window_view(images, (PATCH, PATCH), axis=(1, 2))
-        patches = windows.transpose(0, 1, 2, 4, 5, 3).reshape(-1, PATCH * PATCH * channels)
-        moments, count = moments + patches.T @ patches, count + len(patches)
-    values, vectors = np.linalg.eigh(moments / count)
-    kernel = (vectors / np.sqrt(values + PATCH_NOISE))[:, ::-1].reshape(PATCH, PATCH, channels, -1)
-    return np.concatenate([kernel, -kernel], axis=-1)
-
-
-def _keep_whitening(model: keras.Model) -> None:
-    """Of a whitening only the bias is trained. Keras does not save that, so every network that will be trained is told."""
-    for layer in model.layers:
-        if layer.name == WHITENING:
-            layer.kernel.trainable = False
 
 
 def operations(model: keras.Model) -> int:
@@ -184,7 +139,7 @@ def adapt(base: keras.Model, n_classes: int, head: str, freeze: list[str], seed:
     options = {} if base.get_layer(HEAD).use_bias or head == "stacked" else _head_of_temperature()
     new_head = keras.layers.Dense(n_classes, activation="softmax", name=name, **options)
     model = keras.Sequential([keras.Input(base.input_shape[1:], dtype="uint8", name="image"), *kept, new_head], name=NETWORK)
-    _keep_whitening(model)
+    whitening.keep(model)
     for name in freeze:
         model.get_layer(name).trainable = False
     return model
@@ -206,61 +161,11 @@ def cut(model: keras.Model, layer: str) -> keras.Model:
     return keras.Model(model.inputs, model.get_layer(layer).output)
 
 
-def save(model: keras.Model, path: Path) -> None:
-    """Writes a .keras file, without optimizer, whose bytes depend on the network and its weights only.
-
-    Keras notes the time, and the memory addresses of shared objects; both are taken out.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{platform.node()}-{os.getpid()}.partial.keras")
-    bare = type(model).from_config(model.get_config())  # clone_model would compile it, too
-    bare.set_weights(model.get_weights())
-    for variable in bare.variables:
-        if variable.path.endswith("seed_generator_state"):
-            variable.assign(np.zeros(variable.shape, variable.dtype))
-    timeless = io.BytesIO()
-    try:
-        bare.save(temporary)
-        with zipfile.ZipFile(temporary) as written, zipfile.ZipFile(timeless, "w") as archive:
-            for name in sorted(written.namelist()):
-                content = written.read(name)
-                if name.endswith(".json"):
-                    content = json.dumps(_without_chance(json.loads(content), {})).encode()
-                archive.writestr(zipfile.ZipInfo(name, EPOCH_ZERO), content)
-        temporary.write_bytes(timeless.getvalue())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def load(path: Path) -> keras.Model:
-    """A saved network, for inference. ValueError for a file that carries code (safe_mode), is damaged or no network."""
-    try:
-        containers.check_zip(path)
-        return keras.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # zipfile, json, h5py and Keras raise anything
-        told = " ".join(str(error).split()).rpartition("Exception encountered: ")[2]
-        raise ValueError(f"{path}: cannot be loaded: {told[:300]}") from error
-
-
 def summary(model: keras.Model) -> str:
     """Keras' table of layers, shapes and parameters."""
     text = io.StringIO()
     model.summary(print_fn=lambda line: text.write(line + "\n"), line_length=80)
     return text.getvalue()
-
-
-def _without_chance(node: Any, numbers: dict[int, int]) -> Any:
-    """A saved configuration without its date, shared objects numbered by their first appearance."""
-    if isinstance(node, list):
-        return [_without_chance(item, numbers) for item in node]
-    if not isinstance(node, dict):
-        return node
-    return {
-        key: numbers.setdefault(value, len(numbers)) if key == "shared_object_id" else _without_chance(value, numbers)
-        for key, value in node.items()
-        if key != "date_saved"
-    }
 
 
 def _stack(net: str, n_classes: int) -> list[keras.layers.Layer]:
@@ -286,7 +191,7 @@ def _start(model: keras.Model, net: str) -> None:
     for layer in layers.parse(net):
         if layer.kind == "identity":
             _hand_on(model.get_layer(layer.name))
-    _keep_whitening(model)
+    whitening.keep(model)
 
 
 def _hand_on(layer: keras.layers.Conv2D) -> None:

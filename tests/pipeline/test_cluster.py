@@ -29,8 +29,8 @@ HERE = """
 from pathlib import Path
 from stages import embed, learning_curve
 learning_curve.main("lenet")
-from stages.lib import nets
-nets.save(nets.build("C8 P2 D.2 flatten F12", (28, 28, 1), 10, 1), Path("models/lenet.keras"))
+from stages.lib import keras_file, nets
+keras_file.save(nets.build("C8 P2 D.2 flatten F12", (28, 28, 1), 10, 1), Path("models/lenet.keras"))
 embed.main("mnist")
 """
 

@@ -11,7 +11,7 @@ from skimage import data
 from sklearn.datasets import load_sample_images
 
 from stages import fetch, inspect_model
-from stages.lib import applications, backbones, downloads, efficientnet, nets, sources, torch_file
+from stages.lib import applications, backbones, downloads, efficientnet, keras_file, nets, sources, torch_file
 from stages.lib.engine import keras
 from stages.lib.params import Backbone, load
 from tests.conftest import ROOT
@@ -250,8 +250,8 @@ def test_a_split_network_gives_what_the_whole_gives_and_shares_its_weights(untra
     kept = head.bias.numpy()
     head.bias.assign_add(np.eye(1000)[3] * 5)
     assert untrained.predict_on_batch(images)[0, 3] > 10 * before[0, 3]
-    nets.save(untrained, tmp_path / "after.keras")
-    assert nets.load(tmp_path / "after.keras").count_params() == untrained.count_params()
+    keras_file.save(untrained, tmp_path / "after.keras")
+    assert keras_file.load(tmp_path / "after.keras").count_params() == untrained.count_params()
     head.bias.assign(kept)
 
 
@@ -345,7 +345,7 @@ def test_fetch_writes_the_network_and_what_is_to_be_known_of_it(monkeypatch, tmp
     monkeypatch.chdir(tmp_path)
     fetch.main("lite0")
     about = json.loads((tmp_path / "models/backbones/lite0.json").read_text())
-    model = nets.load(tmp_path / "models/backbones/lite0.keras")
+    model = keras_file.load(tmp_path / "models/backbones/lite0.keras")
     assert (about["architecture"], about["weights"], about["side"]) == ("efficientnet_lite0", "imagenet", 224)
     assert about["classes"] == names
     assert model.get_layer(about["features"]).output.shape == (None, 7, 7, 1280)

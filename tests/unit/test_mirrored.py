@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.lib import compute, fit, nets, params
+from stages.lib import compute, fit, keras_file, nets, params
 from stages.lib.arrays import Split
 from stages.lib.engine import tf
 
@@ -40,8 +40,8 @@ def trained(net, strategy, epochs, state):
         phase = params.Phase(optimizer=optimizer, batch=16, epochs=epochs)
         compiled = nets.trainer(model, phase, 64)
         history = fit.run(compiled, split, split.part(slice(0, 20)), phase, 5, Path(state), state)
-    nets.save(model, path := Path(f"{state}.keras"))
-    weights = np.concatenate([weight.ravel() for weight in nets.load(path).get_weights()])
+    keras_file.save(model, path := Path(f"{state}.keras"))
+    weights = np.concatenate([weight.ravel() for weight in keras_file.load(path).get_weights()])
     file = hashlib.sha256(path.read_bytes()).hexdigest()
     return {"file": file, "weights": weights.tolist(), "loss": history["val_loss"].tolist(), **spread}
 """

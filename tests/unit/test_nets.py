@@ -1,16 +1,11 @@
-import subprocess
-import sys
-import zipfile
-
 import numpy as np
 import pytest
 from PIL import Image
 
-from stages.lib import fit, nets
+from stages.lib import fit, keras_file, nets
 from stages.lib.arrays import Split
 from stages.lib.engine import keras
 from stages.lib.params import Augmentation, Fit
-from tests.conftest import ROOT
 
 TINY = "C4 P2 D.25 flatten F6 D.5"
 
@@ -50,47 +45,6 @@ PIXELS = np.random.default_rng(5).integers(0, 256, (9, 6, 6, 3), np.uint8)
 def test_pixels_are_scaled_as_the_chapters_say(pixels, expected):
     front = keras.Sequential(nets.front(fit_of(pixels=pixels), split_of(PIXELS)))
     assert np.allclose(front.predict_on_batch(PIXELS), expected, atol=1e-3)
-
-
-def test_whitened_patches_are_uncorrelated_of_variance_one_and_there_with_their_negatives():
-    noisy = np.random.default_rng(2).integers(0, 256, (200, 9, 9, 3), np.uint8)
-    images = (noisy // 2 + np.roll(noisy, 1, axis=2) // 2).astype(np.uint8)
-    front = keras.Sequential(nets.front(fit_of(pixels="whitened"), split_of(images)))
-    whitened = front.predict_on_batch(images)
-    assert whitened.shape == (200, 8, 8, 24)
-    half = whitened[..., :12].reshape(-1, 12)
-    assert np.allclose(half.T @ half / len(half), np.eye(12), atol=0.02)
-    assert np.allclose(whitened[..., 12:], -whitened[..., :12], atol=1e-4)
-
-
-def test_of_the_whitening_only_the_bias_is_trained_and_all_of_it_is_saved(tmp_path):
-    model = nets.build("GELU C8i BNc GELU flatten T9", (6, 6, 3), 3, 1, nets.front(fit_of(pixels="whitened"), split_of(PIXELS)))
-    before = model.get_layer("whiten").get_weights()
-    nets.trainer(model, fit_of(pixels="whitened", label_smoothing=0.2), 9).train_on_batch(PIXELS, np.arange(9) % 3)
-    kernel, bias = model.get_layer("whiten").get_weights()
-    assert np.array_equal(kernel, before[0])
-    assert not np.array_equal(bias, before[1])
-    nets.save(model, tmp_path / "a.keras")
-    assert np.array_equal(nets.load(tmp_path / "a.keras").predict_on_batch(PIXELS), model.predict_on_batch(PIXELS))
-
-
-def test_a_network_that_goes_on_from_a_whitened_one_leaves_the_whitening_and_takes_a_head_like_the_old(tmp_path):
-    net = "GELU C8i BNc GELU flatten T9"
-    nets.save(nets.build(net, (6, 6, 3), 3, 1, nets.front(fit_of(pixels="whitened"), split_of(PIXELS))), tmp_path / "a.keras")
-    tuned = nets.adapt(nets.load(tmp_path / "a.keras"), 2, "replaced", [], seed=2)
-    before = tuned.get_layer("whiten").get_weights()
-    nets.trainer(tuned, fit_of(), 9).train_on_batch(PIXELS, np.arange(9) % 2)
-    kernel, bias = tuned.get_layer("whiten").get_weights()
-    assert np.array_equal(kernel, before[0])
-    assert not np.array_equal(bias, before[1])
-    assert tuned.get_layer("head").bias is None
-    frozen = nets.adapt(nets.load(tmp_path / "a.keras"), 2, "replaced", ["whiten"], seed=2)
-    assert "whiten" not in [layer.name for layer in frozen.layers if layer.trainable_weights]
-
-
-def test_images_of_one_colour_cannot_be_whitened():
-    with pytest.raises(ValueError, match="whitened needs training images with more than one value in each channel"):
-        nets.front(fit_of(pixels="whitened"), split_of(np.zeros((9, 6, 6, 3), np.uint8)))
 
 
 def test_an_identity_convolution_hands_on_its_input_and_adds_random_filters():
@@ -177,8 +131,8 @@ def test_augmentation_is_no_part_of_what_is_saved(tmp_path):
     before = model.get_weights()
     trainer.train_on_batch(PIXELS, np.arange(9) % 3)
     assert not np.array_equal(before[0], model.get_weights()[0])
-    nets.save(model, tmp_path / "a.keras")
-    loaded = nets.load(tmp_path / "a.keras")
+    keras_file.save(model, tmp_path / "a.keras")
+    loaded = keras_file.load(tmp_path / "a.keras")
     assert "rotate" not in [layer.name for layer in loaded.layers]
     assert np.array_equal(loaded.predict_on_batch(PIXELS), model.predict_on_batch(PIXELS))
 
@@ -187,47 +141,6 @@ def test_weights_depend_on_the_seed_alone():
     first, again, other = (nets.build(TINY, (8, 8, 3), 3, seed).get_weights() for seed in (1, 1, 2))
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert not np.array_equal(first[0], other[0])
-
-
-def test_a_saved_network_is_the_same_bytes_and_the_same_network(tmp_path):
-    model = nets.build(TINY, (8, 8, 3), 3, seed=1)
-    nets.save(model, tmp_path / "a.keras")
-    with zipfile.ZipFile(tmp_path / "a.keras") as archive:
-        assert {info.date_time for info in archive.infolist()} == {nets.EPOCH_ZERO}
-        assert b"date_saved" not in archive.read("metadata.json")
-    again = nets.build(TINY, (8, 8, 3), 3, seed=1)
-    nets.save(again, tmp_path / "b.keras")
-    assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "b.keras").read_bytes()
-    images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), np.uint8)
-    assert np.array_equal(nets.load(tmp_path / "a.keras").predict_on_batch(images), model.predict_on_batch(images))
-
-
-SAVING = """
-import sys
-from pathlib import Path
-from stages.lib import nets
-from tests.unit.test_fit import SPEC
-ballast = [object() for _ in range(int(sys.argv[2]))]
-model = nets.build("C4 P2 D.25 flatten F6 D.5", (8, 8, 3), 3, seed=1)
-nets.compile_for(model, SPEC, 8)
-nets.save(model, Path(sys.argv[1]))
-"""
-
-
-def test_two_processes_save_a_trained_network_as_the_same_bytes(tmp_path):
-    """Keras writes memory addresses, which differ between processes, into config.json."""
-    for number, name in enumerate(("a", "b")):
-        path = str(tmp_path / f"{name}.keras")
-        subprocess.run([sys.executable, "-c", SAVING, path, str(100_000 * number)], cwd=ROOT, check=True)
-    assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "b.keras").read_bytes()
-    with zipfile.ZipFile(tmp_path / "a.keras") as archive:
-        assert b"optimizer" not in archive.read("model.weights.h5")
-
-
-def test_a_keras_file_that_carries_code_is_refused(tmp_path):
-    keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x + 1)]).save(tmp_path / "code.keras")
-    with pytest.raises(Exception, match=r"unsafe|safe_mode|lambda"):
-        nets.load(tmp_path / "code.keras")
 
 
 def test_a_replaced_head_takes_the_place_of_the_old_softmax():

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from stages import predict
-from stages.lib import arrays, command, compute, naming, nets, params, photographs
+from stages.lib import arrays, command, compute, keras_file, naming, nets, params, photographs
 from stages.lib.engine import keras
 from stages.lib.params import Params
 
@@ -36,16 +36,16 @@ def folder(tmp_path_factory):
     top = tmp_path_factory.mktemp("predict")
     (top / "models/backbones").mkdir(parents=True)
     lite0 = nets.build("C4 P2 flatten F5", (12, 12, 3), 6, seed=1)
-    nets.save(lite0, top / "models/backbones/lite0.keras")
+    keras_file.save(lite0, top / "models/backbones/lite0.keras")
     (top / "models/backbones/lite0.json").write_text(json.dumps({"side": 12, "classes": NAMES}))
-    nets.save(nets.build("flatten F5", (8, 8, 3), 2, seed=2), top / "models/small.keras")
-    nets.save(nets.build("flatten F5", (8, 8, 1), 2, seed=2), top / "models/grey.keras")
-    nets.save(nets.build("flatten F5", (8, 8, 3), 3, seed=2), top / "models/wrong.keras")
-    nets.save(keras.Sequential([keras.Input((7,)), keras.layers.Dense(2)]), top / "models/features.keras")
+    keras_file.save(nets.build("flatten F5", (8, 8, 3), 2, seed=2), top / "models/small.keras")
+    keras_file.save(nets.build("flatten F5", (8, 8, 1), 2, seed=2), top / "models/grey.keras")
+    keras_file.save(nets.build("flatten F5", (8, 8, 3), 3, seed=2), top / "models/wrong.keras")
+    keras_file.save(keras.Sequential([keras.Input((7,)), keras.layers.Dense(2)]), top / "models/features.keras")
     pixels = keras.Input((8, 8, 3), dtype="uint8")
     redness = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(pixels))
     unit = keras.layers.Dense(1, "sigmoid", kernel_initializer=keras.initializers.Constant(1.0))(redness)
-    nets.save(keras.Model(pixels, unit), top / "models/sigmoid.keras")
+    keras_file.save(keras.Model(pixels, unit), top / "models/sigmoid.keras")
     view = top / "data/views/tiny_view"
     view.mkdir(parents=True)
     arrays.write_classes(view, ["no", "yes"])

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from stages import style_transfer
-from stages.lib import compute, nets, params, records, style
+from stages.lib import compute, keras_file, nets, params, records, style
 from stages.lib.engine import keras, tf
 from stages.lib.params import StyleTransfer
 from tests.conftest import ROOT
@@ -175,7 +175,7 @@ def test_losses_that_are_no_numbers_end_it_with_the_cure():
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A folder with a tiny random backbone and one block of style_transfer, `cat`, in force."""
-    nets.save(tiny(), tmp_path / "models/backbones/tiny.keras")
+    keras_file.save(tiny(), tmp_path / "models/backbones/tiny.keras")
     (tmp_path / "plots").mkdir()
     monkeypatch.chdir(tmp_path)
     settings = SimpleNamespace(

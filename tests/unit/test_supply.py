@@ -30,7 +30,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.lib import applications, archives, arrays, containers, downloads, fit, hed, nets, sources, torch_file
+from stages.lib import applications, archives, arrays, containers, downloads, fit, hed, keras_file, nets, sources, torch_file
 from stages.lib.engine import keras
 from stages.lib.params import Place
 from tests.conftest import ROOT
@@ -481,7 +481,7 @@ def test_weights_are_taken_from_h5_files_only(name, tmp_path):
 
 def rewritten(path, **members):
     """A saved network with members of its archive replaced."""
-    nets.save(nets.build("flatten F2", (2, 2, 1), 2, seed=1), path)
+    keras_file.save(nets.build("flatten F2", (2, 2, 1), 2, seed=1), path)
     with zipfile.ZipFile(path) as archive:
         content = {name: archive.read(name) for name in archive.namelist()}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -537,7 +537,7 @@ def test_a_hostile_network_is_refused_and_runs_nothing(kind, tmp_path, monkeypat
     write(Path("x.keras"))
     Path("ran").unlink(missing_ok=True)  # by Keras itself, which has tried the layer out
     with pytest.raises(ValueError, match=rf"^x.keras: cannot be loaded: .*{reason}"):
-        nets.load(Path("x.keras"))
+        keras_file.load(Path("x.keras"))
     assert [path.name for path in Path().iterdir()] == ["x.keras"]
 
 
