@@ -34,7 +34,7 @@ def measure(size: Size = FULL) -> dict[str, Any]:
     ways = {"chapter": Way(chapter, (size.chapter_sources,)), "ours": Way(ours, (size.sources,))}
     each = 1 + params.load(workplaces.ROOT / "params.yaml").augment[KEY].copies
     counts = {"chapter": size.chapter_sources * each, "ours": size.sources * each}
-    return compared(trials.interleaved(ways, size.repeats, "augmentation"), counts)
+    return compared(trials.interleaved(ways, size.repeats, "augmentation").seconds, counts)
 
 
 def compared(seconds: Mapping[str, Sequence[float]], counts: Mapping[str, int]) -> dict[str, Any]:

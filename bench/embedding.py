@@ -15,7 +15,7 @@ from bench.lib import rows, trials, workplaces
 from bench.lib.rows import Row
 from bench.lib.trials import Way, Work
 from bench.lib.workplaces import ROOT
-from stages.lib import arrays, compute, keras_file, params
+from stages.lib import arrays, compute, params
 
 SAMPLE_SECONDS = 0.02
 TINY_SIDE = 32
@@ -37,7 +37,7 @@ FULL = Size(400, 224, 5, (1_000, 10_000, 100_000, 1_000_000))
 def measure(size: Size = FULL) -> dict[str, Any]:
     """Images a second of both ways and their ratio; peak memory in MB for each number of images."""
     ways = {"predict": Way(bare, (size,)), "ours": Way(ours, (size,))}
-    seconds = trials.interleaved(ways, size.repeats, "embedding")
+    seconds = trials.interleaved(ways, size.repeats, "embedding").seconds
     rate = {name: size.images / float(np.median(values)) for name, values in seconds.items()}
     memory = {}
     for images in size.growth:
@@ -62,7 +62,7 @@ def table(found: Mapping[str, Any]) -> list[Row]:
 
 
 def network(side: int) -> Any:
-    from stages.lib import backbones
+    from stages.lib import backbones, keras_file
 
     compute.configure(params.load(ROOT / "params.yaml").compute)
     return backbones.trunk(keras_file.load(ROOT / "models/backbones/lite0.keras"), side)
@@ -116,11 +116,13 @@ def embedded(folder: Path) -> dict[str, float]:
 
 def simulated(settings: dict[str, Any], images: int) -> None:
     """Params in which `first_2000` embeds that many images with the tiny network."""
+    settings["download"]["cifar10"]["train_images"] = max(images, settings["download"]["cifar10"]["train_images"])
     settings["embed"]["first_2000"] |= {"side": None, "train_images": images, "test_images": 100}
 
 
 def simulate(folder: Path, images: int) -> None:
     """In `folder`, CIFAR-10 of `images` black images, and a network of one small convolution as backbone."""
+    from stages.lib import keras_file
     from stages.lib.engine import keras
 
     for name in ("data/cifar10", "models/backbones"):

@@ -21,7 +21,6 @@ from typing import Any
 from bench.lib.rows import Row
 from stages.lib import compute
 from stages.lib.params import Compute
-from tools.lib import clusters
 
 JOBS = (100, 1_000)  # python -m bench.fan_out measures 10,000, too
 
@@ -33,7 +32,9 @@ def measure(jobs: Sequence[int] = JOBS) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="fan-out-") as folder:
         path = Path(folder, "found.json")
         command = [sys.executable, "-m", "bench.fan_out", "--jobs", *map(str, jobs), "--json", str(path)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ValueError(f"{' '.join(command[1:])} failed:\n{done.stderr[-2000:]}")
         return dict(json.loads(path.read_text()))
 
 
@@ -42,7 +43,8 @@ def table(found: Mapping[str, Any]) -> list[Row]:
         return [Row("jobs that do nothing on a Dask cluster", "", found["left_out"])]
     return [
         Row(f"{row['jobs']:,} jobs that do nothing on a Dask cluster of {found['workers']} workers here", "",
-            f"{row['milliseconds_a_job']:.0f} ms a job, {1000 * row['scheduler_cpu_seconds_a_job']:.1f} ms of it the scheduler's")
+            f"{row['milliseconds_a_job']:.1f} ms a job, workers' start included; "
+            f"{1000 * row['scheduler_cpu_seconds_a_job']:.1f} ms of the scheduler's CPU")
         for row in found["fan_outs"]
     ]  # fmt: skip
 
@@ -50,11 +52,14 @@ def table(found: Mapping[str, Any]) -> list[Row]:
 def main() -> None:
     from distributed import Client
 
+    from tools.lib import clusters
+
     parser = argparse.ArgumentParser(description="Measure fan-outs of jobs that do nothing on a Dask cluster of this machine.")
     parser.add_argument("--jobs", type=int, nargs="+", default=[100, 1_000, 10_000])
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", type=Path, help="write the figures there, too")
     wanted = parser.parse_args()
+    path = wanted.json and wanted.json.resolve()
     with tempfile.TemporaryDirectory(prefix="fan-out-") as folder, clusters.started(Path(folder, "c"), wanted.workers) as cluster:
         os.chdir(folder)
         with Client(cluster.address, set_as_default=False) as client:
@@ -63,8 +68,8 @@ def main() -> None:
     about = {"cpu": compute.cpu_name(), "cores": compute.cores(), "load": os.getloadavg()[0], "workers": wanted.workers}
     report = json.dumps(about | {"fan_outs": rows}, indent=2)
     print(report)
-    if wanted.json:
-        wanted.json.write_text(report + "\n")
+    if path:
+        path.write_text(report + "\n")
 
 
 def measured(address: str, client: Any, jobs: int) -> dict[str, Any]:
@@ -75,8 +80,9 @@ def measured(address: str, client: Any, jobs: int) -> dict[str, Any]:
     seconds, after = time.perf_counter() - started, client.run_on_scheduler(counted)
     if sums != list(range(1, jobs + 1)):
         raise ValueError(f"{jobs} jobs: wrong results")
-    found = {name: round(after[name] - before[name], 2) for name in after}
+    found = {name: after[name] - before[name] for name in after}
     each = {f"{name}_a_job": round(value / jobs, 5) for name, value in found.items()}
+    found = {name: round(value, 2) for name, value in found.items()}
     return {"jobs": jobs, "seconds": round(seconds, 2), "milliseconds_a_job": round(1000 * seconds / jobs, 2)} | found | each
 
 

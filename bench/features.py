@@ -12,7 +12,7 @@ from bench.lib import rows, trials, workplaces
 from bench.lib.rows import Row
 from bench.lib.trials import Way, Work
 from bench.lib.workplaces import ROOT
-from stages.lib import compute, keras_file, params
+from stages.lib import compute, params
 from stages.lib.arrays import Split
 
 TITLES = {"head": "head on a frozen backbone (R4)", "tuned": "upper layers on a frozen lower part (Q2)"}
@@ -46,7 +46,7 @@ def measure(size: Size = FULL) -> dict[str, Any]:
     found: dict[str, Any] = {"images": size.images, "side": size.side}
     for kind in TITLES:
         ways = {name: Way(make, (kind, size)) for name, make in (("chapter", chapter), ("once", once), ("epoch", epoch))}
-        seconds = trials.interleaved(ways, size.repeats, kind)
+        seconds = trials.interleaved(ways, size.repeats, kind).seconds
         found[kind] = extrapolated(seconds, spec_of(kind).epochs) | {"differences": trials.apart(differences, kind, size)}
         print(f"  {kind}: {found[kind]['differences']}", flush=True)
     return found
@@ -87,7 +87,7 @@ def spec_of(kind: str) -> Any:
 
 def frozen_part(kind: str, size: Size) -> Frozen:
     """The whole network with its lower part frozen."""
-    from stages.lib import backbones, frozen, nets
+    from stages.lib import backbones, frozen, keras_file, nets
 
     settings = params.load(ROOT / "params.yaml")
     spec = spec_of(kind)

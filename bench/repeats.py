@@ -32,7 +32,8 @@ FULL = Size(4, {"one_vs_rest": 3_000, "finetune": 640}, 2, 3)
 
 def measure(size: Size = FULL) -> dict[str, Any]:
     """For each kind of work, seconds of all trainings by `jobs x threads`, and the gain of one thread a job."""
-    return {kind: kind_of(kind, size) for kind in TITLES}
+    about = {"trainings": size.trainings, "images": dict(size.images), "epochs": size.epochs}
+    return about | {kind: kind_of(kind, size) for kind in TITLES}
 
 
 def kind_of(kind: str, size: Size) -> dict[str, Any]:
@@ -48,6 +49,7 @@ def kind_of(kind: str, size: Size) -> dict[str, Any]:
     return {
         "seconds": seconds,
         "times_one_after_the_other": {name: trials.times(values, one_after_the_other) for name, values in seconds.items()},
+        "one_after_the_other": shape(1, cores),
         "chosen": shape(cores, 1),
     }
 
@@ -67,14 +69,11 @@ def table(found: Mapping[str, Any]) -> list[Row]:
     for kind, title in TITLES.items():
         gains = found[kind]["times_one_after_the_other"]
         chosen = found[kind]["chosen"]
-        others = ", ".join(f"{name}: {gain['median']:.2f} x" for name, gain in gains.items() if name != chosen)
-        made.append(
-            Row(
-                f"{title}, {chosen} (jobs x threads)",
-                f"one after the other with all threads ({others})",
-                rows.times(gains[chosen]),
-            )
-        )
+        base = found[kind]["one_after_the_other"]
+        others = ", ".join(f"{name}: {gain['median']:.2f} x" for name, gain in gains.items() if name not in (chosen, base))
+        about = f"{found['trainings']} trainings of {found['images'][kind]:,} images x {found['epochs']} epochs"
+        against = f"one after the other, {base}" + (f" ({others})" if others else "")
+        made.append(Row(f"{title}, {chosen} (jobs x threads): {about}, their start included", against, rows.times(gains[chosen])))
     return made
 
 

@@ -21,23 +21,33 @@ class Way(NamedTuple):
     arguments: tuple[Any, ...] = ()
 
 
-def interleaved(ways: Mapping[str, Way], repeats: int, label: str) -> dict[str, list[float]]:
-    """Wall-clock seconds of each way's work, `repeats` times in turn.
+class Turns(NamedTuple):
+    """Wall-clock seconds of each way's work, turn by turn, and how many cores its process kept busy meanwhile."""
+
+    seconds: dict[str, list[float]]
+    cores: dict[str, list[float]]
+
+
+def interleaved(ways: Mapping[str, Way], repeats: int, label: str) -> Turns:
+    """Each way's work, measured `repeats` times in turn.
 
     Every way has a process of its own, since TensorFlow takes its precision, threads and determinism once; those whose turn
     it is not wait. Preparation is not measured.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    found = Turns({name: [] for name in ways}, {name: [] for name in ways})
     with contextlib.ExitStack() as stack:
         pools = {name: stack.enter_context(_pool()) for name in ways}
         for name, way in ways.items():
             pools[name].submit(_prepare, way).result()
         for _ in range(repeats):
             for name, pool in pools.items():
-                seconds[name].append(pool.submit(_timed).result())
-    for name, found in seconds.items():
-        print(f"  {label}, {name}: {', '.join(f'{second:.2f}' for second in found)} s", flush=True)
-    return seconds
+                seconds, busy = pool.submit(_timed).result()
+                found.seconds[name].append(seconds)
+                found.cores[name].append(busy / seconds)
+    for name in ways:
+        figures = zip(found.seconds[name], found.cores[name], strict=True)
+        print(f"  {label}, {name}: {', '.join(f'{second:.2f} s x {cores:.1f} cores' for second, cores in figures)}", flush=True)
+    return found
 
 
 def apart(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -68,7 +78,7 @@ def _prepare(way: Way) -> None:
     _work = way.make(*way.arguments)
 
 
-def _timed() -> float:
-    started = time.perf_counter()
+def _timed() -> tuple[float, float]:
+    started, busy = time.perf_counter(), time.process_time()
     _work()
-    return time.perf_counter() - started
+    return time.perf_counter() - started, time.process_time() - busy

@@ -1,4 +1,4 @@
-"""What `make bench` computes from what it measures; the measurements themselves at tiny sizes."""
+"""What `make bench` computes from what it measures, and the ways in which it measures."""
 
 import json
 import os
@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
+from bench import __main__ as bench_main
 from bench import accuracy, augmentation, embedding, features, overhead, repeats, table, training
-from bench.lib import chapters, rows, trials
+from bench.lib import chapters, machine, rows, trials, workplaces
 from bench.lib.trials import Way
 from stages.lib import augmentation as ours
 from stages.lib import nets, params
@@ -20,6 +22,8 @@ RATIO = {"median": 2.0, "lowest": 1.5, "highest": 2.5}
 NET = {
     "images_per_second": {"chapter": 500.0, "bfloat16": 1000.0, "float32": 600.0},
     "times_chapter": {"bfloat16": RATIO, "float32": {"median": 1.2, "lowest": 1.1, "highest": 1.3}},
+    "times_fastest": {"bfloat16": 1.4, "float32": 0.9},
+    "cores": {"chapter": 1.0, "bfloat16": 2.0, "float32": 2.0},
     "operations_per_image": 100_000_000,
     "share_of_peak": {"bfloat16": 0.5, "float32": 0.6},
 }
@@ -33,7 +37,9 @@ FOUND: dict[str, dict[str, Any]] = {
     "training": {"peak_tflops": {"bfloat16": 0.2, "float32": 0.1}, **dict.fromkeys(training.TITLES, NET)},
     "accuracy": {"scale": "quick", "seeds": 5, "bfloat16": 0.31, "float32": 0.312, "difference": -0.002, "standard_error": 0.004},
     "repeats": {
-        kind: {"times_one_after_the_other": {"1 x 2": RATIO, "2 x 1": RATIO}, "chosen": "2 x 1"} for kind in repeats.TITLES
+        "trainings": 4, "images": dict.fromkeys(repeats.TITLES, 640), "epochs": 2,
+        **{kind: {"times_one_after_the_other": {"1 x 2": RATIO, "2 x 1": RATIO, "1 x 1": RATIO}, "one_after_the_other": "1 x 2",
+                  "chosen": "2 x 1"} for kind in repeats.TITLES},
     },
     "features": {"images": 300, "side": 224, "head": FROZEN, "tuned": FROZEN},
     "embedding": {
@@ -52,12 +58,14 @@ FOUND: dict[str, dict[str, Any]] = {
     },
     "fan_out": {"workers": 2, "fan_outs": [
         {"jobs": 100, "seconds": 3.0, "milliseconds_a_job": 30.0, "scheduler_cpu_seconds_a_job": 0.0013}]},
+    "accuracy_at_book": {"scale": "book", "seeds": 3, "bfloat16": 0.71, "float32": 0.71, "difference": 0.0,
+                         "standard_error": 0.001},
 }  # fmt: skip
 MACHINE = {"cpu": "A processor", "cores": 2, "memory_gib": 16, "precision": "bfloat16", "python": "3.11.9",
            "versions": {"keras": "3.15.1"}}  # fmt: skip
 RESULTS = {
     "machine": MACHINE,
-    "measured": {name: found | {"minutes": 2.0, "load_before": 0.1} for name, found in FOUND.items()},
+    "measured": {name: found | {"minutes": 2.0, "others_percent": 1.0} for name, found in FOUND.items()},
 }
 
 
@@ -85,7 +93,8 @@ def test_ways_take_turns_each_in_a_process_of_its_own(tmp_path):
     path = str(tmp_path / "order")
     found = trials.interleaved({"a": Way(counting, (path, "a")), "b": Way(counting, (path, "b"))}, 3, "order")
     assert (tmp_path / "order").read_text() == "a1 b1 a2 b2 a3 b3 "
-    assert {name: len(seconds) for name, seconds in found.items()} == {"a": 3, "b": 3}
+    assert {name: len(values) for values in found for name in values} == {"a": 3, "b": 3}
+    assert [len(values["a"]) for values in found] == [3, 3]
     assert trials.apart(first, path) not in (os.getpid(), trials.apart(first, path))
 
 
@@ -120,8 +129,11 @@ def test_the_chapters_network_is_ours(key):
 
 def test_training_counts_images_and_the_share_of_the_peak():
     seconds = {"chapter": [4.0, 4.0, 8.0], "bfloat16": [1.0, 2.0, 2.0], "float32": [4.0, 4.0, 4.0]}
-    found = training.compared(seconds, 1_000, 100_000_000, {"bfloat16": 0.2, "float32": 0.1})
+    turns = trials.Turns(seconds, {"chapter": [1.0, 1.0, 2.0], "bfloat16": [2.0] * 3, "float32": [2.0] * 3})
+    found = training.compared(turns, 1_000, 100_000_000, {"bfloat16": 0.2, "float32": 0.1})
     assert found["images_per_second"] == {"chapter": 250, "bfloat16": 500, "float32": 250}
+    assert found["times_fastest"] == {"bfloat16": 2, "float32": 1}
+    assert found["cores"]["chapter"] == 1
     assert found["times_chapter"]["bfloat16"] == {"median": 4, "lowest": 2, "highest": 4}
     assert found["times_chapter"]["float32"]["median"] == 1
     assert found["share_of_peak"] == {"bfloat16": pytest.approx(0.25), "float32": pytest.approx(0.25)}
@@ -172,7 +184,48 @@ def test_overhead_is_what_the_stages_did_not_work():
 
 def test_experiments_that_nobody_trained_are_up_to_date_until_one_is_changed():
     """`grown` raises when `dvc repro` runs any of the stages whose lines in dvc.lock were copied, or not just the changed one."""
-    assert set(overhead.grown(3)) == {"nothing_to_do_seconds", "one_changed_seconds"}
+    assert set(overhead.grown(3, 1)) == {"nothing_to_do_seconds", "one_changed_seconds"}
+
+
+@pytest.mark.parametrize("images", embedding.FULL.growth)
+def test_so_many_simulated_images_are_allowed(tmp_path, images):
+    settings = yaml.safe_load((ROOT / "params.yaml").read_text())
+    embedding.simulated(settings, images)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
+    found = params.load(tmp_path / "params.yaml")
+    assert (found.embed["first_2000"].train_images, found.embed["first_2000"].side) == (images, None)
+
+
+class Sleeping:
+    """A measurement without a row; one that fails when it is told to."""
+
+    def __init__(self, fails: bool) -> None:
+        self.fails = fails
+
+    def measure(self):
+        if self.fails:
+            raise ValueError("no room")
+        return {}
+
+    def table(self, found):
+        return []
+
+
+def test_a_measurement_that_fails_is_told_and_the_others_are_made(tmp_path, monkeypatch, capsys):
+    measurements = {"first": Sleeping(False), "second": Sleeping(True), "third": Sleeping(False)}
+    for module in (bench_main, table):
+        monkeypatch.setattr(module, "MEASURED", measurements)
+        monkeypatch.setattr(module, "RESULTS", tmp_path / "results.json")
+    monkeypatch.setattr(table, "README", tmp_path / "README.md")
+    (tmp_path / "README.md").write_text(f"{table.START}{table.END}")
+    monkeypatch.setattr(machine, "LOOKED_AT", 0.01)
+    monkeypatch.setattr(workplaces, "missing", lambda: "")
+    monkeypatch.setattr("sys.argv", ["bench"])
+    with pytest.raises(SystemExit, match="second failed"):
+        bench_main.main()
+    assert set(json.loads((tmp_path / "results.json").read_text())["measured"]) == {"first", "third"}
+    assert "Not measured on this machine yet: second." in (tmp_path / "README.md").read_text()
+    assert "no room" in capsys.readouterr().err
 
 
 def test_memory_is_what_the_process_allocates():
@@ -190,7 +243,7 @@ def test_every_measurement_has_rows_without_cells_in_them():
     assert {line.count("|") for line in lines} == {5}
     assert "2.00 x (1.50-2.50): 1,000 images/s, 50 % of the peak" in text
     assert "A processor, 2 cores, 16 GiB" in text
-    assert "16 minutes in all" in text
+    assert "18 minutes in all" in text
 
 
 def test_the_table_takes_the_place_between_its_markers():
