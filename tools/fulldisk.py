@@ -20,6 +20,8 @@ from tools.torture import Broken
 ROOM = 2**30  # bytes, made after the failure
 PAGE = 4096
 SPARE = 16 * PAGE  # bytes for what DVC itself writes
+# May mount for itself; its processes end with it, and it ends with us.
+APART = ("unshare", "--map-root-user", "--mount", "--fork", "--pid", "--kill-child", "--mount-proc")
 SCRIPT = """
 set -e
 mount -t tmpfs -o size={small} tmpfs {disk}
@@ -40,7 +42,7 @@ def main() -> None:
     parser.add_argument("--archives", type=Path, default=clones.downloads(), help="a folder with the downloads (%(default)s)")
     wanted = parser.parse_args()
     if not can_mount():
-        sys.exit("error: no file system in memory can be mounted here: `unshare --map-root-user --mount` is refused")
+        sys.exit("error: no file system in memory can be mounted here: `unshare --map-root-user --mount --pid` is refused")
     with torture.reduced(wanted.archives, wanted.photos) as (temporary, inside, change):
         whole = torture.prepared(temporary / "whole", change, inside)
         torture.run_to_end(whole / inside)
@@ -56,7 +58,7 @@ def main() -> None:
 
 def can_mount() -> bool:
     """Whether this process may mount a file system in a namespace of its own."""
-    command = ["unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+    command = [*APART, "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
     return bool(shutil.which("unshare")) and subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
@@ -77,14 +79,14 @@ def refused(whole: Path, stage: str, temporary: Path, inside: str = "", **settin
     script = SCRIPT.format(
         small=used(part) + half + SPARE, large=ROOM + used(part), disk=disk, folder=part, inside=inside, stage=stage, log=log
     )
-    command = ["unshare", "--map-root-user", "--mount", "sh", "-c", script]
+    command = [*APART, "sh", "-c", script]
+    full, again = Path(f"{log}.full"), Path(f"{log}.again")
+    for path in (full, again):
+        path.write_text("")
     done = subprocess.run(command, env=clones.environment(**settings), capture_output=True, text=True, check=False)
-    text = Path(f"{log}.full").read_text().replace("\r", "\n")
+    text = full.read_text().replace("\r", "\n")
     if done.returncode:
-        again = Path(f"{log}.again")
-        raise Broken(
-            f"{stage}: {done.stdout}{done.stderr}\n{text[-1500:]}\n{again.read_text()[-1500:] if again.exists() else ''}"
-        )
+        raise Broken(f"{stage}: {done.stdout}{done.stderr}\n{text[-1500:]}\n{again.read_text()[-1500:]}")
     lines = [line for line in text.splitlines() if "No space left" in line or "disk is full" in line]
     if not lines or "Traceback" in text:
         raise Broken(f"{stage}: no clear message:\n{text[-3000:]}")

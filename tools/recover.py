@@ -39,7 +39,11 @@ def without_empty_runs(folder: Path) -> list[str]:
             continue
         time.sleep(max(0.0, entry.stat().st_mtime + lockfile.SETTLED - time.time()))
         if not any(entry.iterdir()):
-            entry.rmdir()
+            try:
+                entry.rmdir()
+            except PermissionError:
+                lines.append(f"{entry}: an entry of the run cache without content, of another user; DVC may fail at it")
+                continue
             lines.append(f"{entry}: an entry of the run cache without content; removed")
     return lines
 

@@ -100,16 +100,30 @@ def reduced(archives: Path, photos: bool) -> Iterator[tuple[Path, str, Change]]:
     if not archives.is_dir():
         sys.exit(f"error: {archives}: is no folder; `make repro` fills it")
     os.environ.pop("DATASETS_DIR", None)  # the downloads are to be interrupted, too
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # what runs and what is temporary goes with us
-    with tempfile.TemporaryDirectory(prefix="torture-") as name:
+    with ended_as_by_interrupt(), tempfile.TemporaryDirectory(prefix="torture-") as name:
         temporary = Path(name)
         (offered := temporary / "offered").mkdir()
         for path in archives.iterdir():
             (offered / path.name).symlink_to(path.resolve())
-        packed = {"my_photos.tar": samples.archive(samples.folder(temporary / "pictures"), offered / "my_photos.tar")}
+        if not photos:
+            with served(offered) as address:
+                yield temporary, "", partial(small, address=address)
+            return
+        packed = offered / "made_up.tar"
+        packed.unlink(missing_ok=True)  # else we would write through a link, into the user's file of that name
+        files = {packed.name: samples.archive(samples.folder(temporary / "pictures"), packed)}
         with served(offered) as address:
-            change = partial(small_photos, files=packed) if photos else small
-            yield temporary, "photos" if photos else "", partial(change, address=address)
+            yield temporary, "photos", partial(small_photos, files=files, address=address)
+
+
+@contextmanager
+def ended_as_by_interrupt() -> Iterator[None]:
+    """Lets SIGTERM leave the block by an exception: what runs and what is temporary goes with us."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def small(settings: Settings, address: str = "", jobs: int | str = "auto") -> None:
@@ -128,8 +142,8 @@ def small(settings: Settings, address: str = "", jobs: int | str = "auto") -> No
 
 def small_photos(settings: Settings, files: dict[str, str], address: str, jobs: int | str = "auto") -> None:
     """Leaves a data set for each recipe, of a few epochs, with downloads from `address`: `files` has the photographs."""
-    samples.prune(settings, "data/archives/my_photos")
-    settings["archives"] = {"my_photos": {"sources": [{"files": files}]}}
+    samples.prune(settings, "data/archives/made_up")
+    settings["archives"] = {"made_up": {"sources": [{"files": files}]}}
     settings["compute"]["jobs"] = jobs
     for recipe in settings["recipes"].values():
         for phase in recipe.values():
@@ -174,8 +188,13 @@ def waited_for(process: "subprocess.Popen[bytes]") -> int:
     try:
         return process.wait(PATIENCE)
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        end(process)
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """Ends what is left of a run."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def run_to_end(folder: Path, targets: list[str] | None = None, **settings: str) -> None:
@@ -200,8 +219,10 @@ def kill_and_go_on(folder: Path, targets: list[str], most: int, chance: random.R
         process = start(folder, targets, log, **settings)
         try:
             kill = until_killed(process, folder, log, chance) if len(kills) < most else None
-        finally:
-            code = waited_for(process)
+        except BaseException:  # we are ended ourselves
+            end(process)
+            raise
+        code = waited_for(process)
         output = text(log)
         epochs = {(label, epoch) for label, epoch, _ in EPOCH.findall(output)}
         if repeated := epochs & finished:
@@ -317,12 +338,12 @@ def served(archives: Path) -> Iterator[str]:
 
 def table(kills: list[Kill], rounds: int) -> str:
     """The kills as Markdown."""
-    mended = [kill.mended for kill in kills]
-    locks, runs = (sum(name in line for line in mended) for name in ("dvc.lock", "run cache"))
+    mended = " ".join(kill.mended for kill in kills)
+    put_back, gone, busy, runs = (mended.count(told) for told in ("put back", "removed, since", "rwlock:", "run cache"))
     lines = [
         f"{len(kills)} kills in {rounds} runs from scratch; every run ended with the bytes of an undisturbed one, and no epoch "
-        f"was trained twice. tools.recover put dvc.lock back {locks} times, and removed an empty entry of the run cache "
-        f"{runs} times.",
+        f"was trained twice. tools.recover put a cut dvc.lock back {put_back} times and removed it, for want of a copy, {gone} "
+        f"times; it removed {busy} cut lists of what DVC has open, and {runs} empty entries of the run cache.",
         "", "| kill | second | stage | while | mended |", "|---|---|---|---|---|",
     ]  # fmt: skip
     for number, kill in enumerate(kills, 1):

@@ -39,16 +39,16 @@ def test_an_entry_with_content_or_that_gets_some_stays(tmp_path, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
-@pytest.mark.parametrize("cache", ["cache", "../shared"])
-def test_dvc_goes_on_after_it(tmp_path, monkeypatch, cache):
+@pytest.mark.parametrize("config", ["", "[cache]\n    dir = ../shared\n"])
+def test_dvc_goes_on_after_it(tmp_path, monkeypatch, config):
     """Without the cure it ends with a TypeError, whenever it is called again."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a").write_text("1")
     (tmp_path / "dvc.yaml").write_text(PIPELINE)
     Repo.init(no_scm=True).close()
-    (tmp_path / ".dvc/config.local").write_text(f"[cache]\n    dir = {cache}\n")
+    (tmp_path / ".dvc/config.local").write_text(config)
     Repo().reproduce()
-    [entry] = (tmp_path / ".dvc" / cache / "runs").glob("??/*/")
+    [entry] = (tmp_path / ("shared" if config else ".dvc/cache") / "runs").glob("??/*/")
     [content] = entry.iterdir()
     content.unlink()
     (tmp_path / "dvc.lock").unlink()

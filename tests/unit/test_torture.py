@@ -1,0 +1,96 @@
+"""What `make torture` compares, and the pipelines that it runs; the runs themselves are in tests/pipeline."""
+
+from functools import partial
+
+import pytest
+import yaml
+
+from stages.lib import params
+from tests.conftest import ROOT
+from tools import torture
+from tools.lib import clones, samples
+from tools.torture import Broken, Kill
+
+DIGEST = "0cc175b9c0f1b6a831c399e269772661"  # MD5 of "a"
+RESULTS = {
+    "dvc.lock": "stages: {a: {cmd: b}}\n", "metrics/train/a.json": "{}\n", "plots/history/a.csv": "loss\n",
+    f".dvc/cache/files/md5/{DIGEST[:2]}/{DIGEST[2:]}": "a",
+}  # fmt: skip
+
+
+@pytest.fixture
+def twins(tmp_path, monkeypatch):
+    """Two folders with the same results, in which DVC finds nothing to do."""
+    for name in ("undisturbed", "killed"):
+        for path, text in RESULTS.items():
+            (tmp_path / name / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name / path).write_text(text)
+    tool = tmp_path / "bin" / "dvc"
+    tool.parent.mkdir()
+    tool.write_text("#!/bin/sh\nexit 0\n")
+    tool.chmod(0o755)
+    monkeypatch.setattr(clones, "environment", lambda: {"PATH": f"{tool.parent}:/usr/bin:/bin"})
+    monkeypatch.setenv("PATH", f"{tool.parent}:/usr/bin:/bin")
+    return tmp_path / "undisturbed", tmp_path / "killed"
+
+
+def test_equal_results_are_equal(twins):
+    torture.compare(*twins)
+
+
+@pytest.mark.parametrize("path", RESULTS)
+def test_a_changed_byte_is_noticed(twins, path):
+    text = (twins[1] / path).read_text()
+    (twins[1] / path).write_text(f"{text} ")
+    with pytest.raises(Broken, match=r"differ|does not hold"):
+        torture.compare(*twins)
+
+
+def test_a_result_that_is_not_there_is_noticed(twins):
+    (twins[1] / "metrics/train/a.json").unlink()
+    with pytest.raises(Broken, match=r"metrics/train/a\.json differs"):
+        torture.compare(*twins)
+
+
+@pytest.mark.parametrize(
+    ("folder", "change"),
+    [("", torture.small), ("photos", partial(torture.small_photos, files={"made_up.tar": "0" * 64}))],
+)
+def test_the_small_pipelines_are_allowed_and_take_every_download_from_the_address(tmp_path, folder, change):
+    settings = yaml.safe_load((ROOT / folder / "params.yaml").read_text())
+    change(settings, address="http://127.0.0.1:1", jobs=1)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
+    found = params.load(tmp_path / "params.yaml")
+    assert (found.scale, found.compute.jobs) == ("smoke", 1)
+    text = (tmp_path / "params.yaml").read_text()
+    assert "https://" not in text
+    assert "pip:" not in text
+    assert "npm:" not in text
+
+
+def test_an_archive_of_the_user_is_never_written(tmp_path):
+    mine = tmp_path / "made_up.tar"
+    mine.write_text("mine")
+    with torture.reduced(tmp_path, photos=True) as (temporary, inside, _):
+        assert inside == "photos"
+        assert (temporary / "offered/made_up.tar").stat().st_size > 10_000
+    assert mine.read_text() == "mine"
+
+
+def test_made_up_photographs_are_the_same_pixels_every_time(tmp_path):
+    first, second = (samples.folder(tmp_path / name) for name in "ab")
+    found = sorted(path.relative_to(first) for path in first.rglob("*.jpg"))
+    assert len(found) == samples.EACH * len(samples.COLOURS)
+    assert all((first / path).read_bytes() == (second / path).read_bytes() for path in found)
+
+
+def test_the_table_counts_what_was_mended():
+    kills = [
+        Kill(1.0, "a", "writing x", "dvc.lock: was cut off; put back as it was before the last stage"),
+        Kill(2.0, "b", "c | d", "dvc.lock: was cut off; removed, since no stage has kept a copy"),
+        Kill(3.0, "c", "e", ".dvc/tmp/rwlock: was cut off; removed"),
+    ]
+    text = torture.table(kills, 1)
+    assert "dvc.lock back 1 times and removed it, for want of a copy, 1 times; it removed 1 cut lists" in text
+    assert "0 empty entries" in text
+    assert "c \\| d" in text
