@@ -41,8 +41,8 @@ def _stderr_held_back() -> Iterator[None]:
 def _lean() -> Iterator[None]:
     """Imports in the block take half their time: what is OPTIONAL is not there, and no garbage is looked for.
 
-    Afterwards everything can be imported as usual. What was made stays for good: 300,000 objects, which no later search for
-    garbage looks at, nor the one at the end of Python, which takes a second without this.
+    Afterwards everything can be imported as usual. Whatever is there then stays for good, 300,000 objects: no later search for
+    garbage looks at them, nor the one at the end of Python (4.4 -> 3.3 s of processor time to load a network and end).
     """
     hidden = [name for name in OPTIONAL if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None makes an import an ImportError

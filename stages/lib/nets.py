@@ -139,7 +139,7 @@ def adapt(base: keras.Model, n_classes: int, head: str, freeze: list[str], seed:
     options = {} if base.get_layer(HEAD).use_bias or head == "stacked" else _head_of_temperature()
     new_head = keras.layers.Dense(n_classes, activation="softmax", name=name, **options)
     model = keras.Sequential([keras.Input(base.input_shape[1:], dtype="uint8", name="image"), *kept, new_head], name=NETWORK)
-    whitening.keep(model)
+    whitening.train_only_bias(model)
     for name in freeze:
         model.get_layer(name).trainable = False
     return model
@@ -191,7 +191,7 @@ def _start(model: keras.Model, net: str) -> None:
     for layer in layers.parse(net):
         if layer.kind == "identity":
             _hand_on(model.get_layer(layer.name))
-    whitening.keep(model)
+    whitening.train_only_bias(model)
 
 
 def _hand_on(layer: keras.layers.Conv2D) -> None:

@@ -1,4 +1,4 @@
-"""Whitening of image patches by a first convolution. Page 2018, "How to train your ResNet"."""
+"""Whitening of image patches by a first convolution."""
 
 from collections.abc import Iterable
 
@@ -42,8 +42,8 @@ def kernel(blocks: Iterable[np.ndarray]) -> np.ndarray:
     return np.concatenate([filters, -filters], axis=-1)
 
 
-def keep(model: keras.Model) -> None:
-    """Of a whitening only the bias is trained. Keras does not save that, so every network that will be trained is told."""
+def train_only_bias(model: keras.Model) -> None:
+    """Keeps the kernel of a whitening in `model` as it is. Keras does not save that, so every network to be trained is told."""
     for layer in model.layers:
         if layer.name == NAME:
             layer.kernel.trainable = False
