@@ -17,6 +17,7 @@ from bench.lib.trials import Way
 from stages.lib import augmentation as ours
 from stages.lib import nets, params
 from tests.conftest import ROOT
+from tools.lib import clones
 
 RATIO = {"median": 2.0, "lowest": 1.5, "highest": 2.5}
 NET = {
@@ -53,7 +54,7 @@ FOUND: dict[str, dict[str, Any]] = {
     "overhead": {
         "seconds": 60.0, "stages": 5, "seconds_a_stage": 3.0, "share": 0.25, "all_stages": 77,
         "dvc_seconds_a_stage": 0.8, "nothing_to_do_seconds": 4.9,
-        "whole": {"stages": 77, "inside_seconds": 700.0, "share": 0.25},
+        "whole": {"stages": 77, "seconds": 900.0, "seconds_a_stage": 4.0, "share": 0.34},
         "growth": {"10": {"nothing_to_do_seconds": 1.0, "one_changed_seconds": 2.0}},
     },
     "fan_out": {"workers": 2, "fan_outs": [
@@ -93,8 +94,7 @@ def test_ways_take_turns_each_in_a_process_of_its_own(tmp_path):
     path = str(tmp_path / "order")
     found = trials.interleaved({"a": Way(counting, (path, "a")), "b": Way(counting, (path, "b"))}, 3, "order")
     assert (tmp_path / "order").read_text() == "a1 b1 a2 b2 a3 b3 "
-    assert {name: len(values) for values in found for name in values} == {"a": 3, "b": 3}
-    assert [len(values["a"]) for values in found] == [3, 3]
+    assert [{name: len(values) for name, values in figures.items()} for figures in found] == [{"a": 3, "b": 3}] * 2
     assert trials.apart(first, path) not in (os.getpid(), trials.apart(first, path))
 
 
@@ -179,7 +179,23 @@ def test_the_chapters_augmentation_makes_what_ours_makes():
 
 def test_overhead_is_what_the_stages_did_not_work():
     assert overhead.beside(100.0, [30.0, 45.0]) == {"seconds": 100, "stages": 2, "seconds_a_stage": 12.5, "share": 0.25}
-    assert overhead.extrapolated(2.0, [90.0] * 10) == {"stages": 10, "inside_seconds": 900, "share": 20 / 920}
+
+
+@pytest.mark.parametrize(
+    ("pause", "found"), [(4.0, {"seconds": 38.0, "stages": 3, "seconds_a_stage": 8 / 3, "share": 8 / 38}), (99.0, None)]
+)
+def test_the_overhead_of_a_whole_run_is_the_time_between_its_stages(tmp_path, monkeypatch, pause, found):
+    """Three stages of 10 s with two pauses; a longer one is that between two runs."""
+    monkeypatch.setattr(workplaces, "ROOT", tmp_path)
+    monkeypatch.setattr(clones, "lock", lambda folder: {"a": {}, "b": {}, "c": {}})
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    folder = tmp_path / ".state/timings" / params.load(ROOT / "params.yaml").scale
+    folder.mkdir(parents=True)
+    for end, name in ((10.0, "a"), (24.0, "b"), (34.0 + pause, "c"), (999.0, "forgotten")):
+        (folder / f"{name}.json").write_text(json.dumps({"stage": name, "seconds": 10.0}))
+        os.utime(folder / f"{name}.json", (end, end))
+    assert overhead.whole_run(3) == (pytest.approx(found) if found else None)
+    assert overhead.whole_run(4) is None
 
 
 def test_experiments_that_nobody_trained_are_up_to_date_until_one_is_changed():
