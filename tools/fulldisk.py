@@ -101,9 +101,9 @@ def half_of(whole: Path, stage: str) -> int:
 
 
 def used(path: Path) -> int:
-    """Bytes that a file or folder takes in whole pages, which is how a file system in memory counts."""
+    """Bytes that a file or a folder's files take in whole pages: so counts a file system in memory, where folders take none."""
     files = [file for file in path.rglob("*") if not file.is_symlink()] if path.is_dir() else [path]
-    return sum(-(-file.stat().st_size // PAGE) * PAGE if file.is_file() else PAGE for file in files)
+    return sum(-(-file.stat().st_size // PAGE) * PAGE for file in files if file.is_file())
 
 
 if __name__ == "__main__":
