@@ -44,7 +44,7 @@ def main() -> None:
     if not can_mount():
         sys.exit("error: no file system in memory can be mounted here: `unshare --map-root-user --mount --pid` is refused")
     with torture.reduced(wanted.archives, wanted.photos) as (temporary, inside, change):
-        whole = torture.prepared(temporary / "whole", change, inside)
+        clones.copy(whole := temporary / "whole", change, inside=inside)
         torture.run_to_end(whole / inside)
         stages = wanted.stages or list(clones.lock(whole / inside))
         small = [stage for stage in stages if half_of(whole / inside, stage) < SPARE]

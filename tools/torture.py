@@ -69,8 +69,9 @@ def main() -> None:
     wanted = parser.parse_args()
     chance = random.Random(wanted.seed)  # noqa: S311
     with reduced(wanted.archives, wanted.photos) as (temporary, inside, change):
-        fresh = prepared(temporary / "fresh", change, inside)
-        undisturbed = prepared(temporary / "undisturbed", partial(change, jobs=1), inside) / inside
+        clones.copy(fresh := temporary / "fresh", change, inside=inside)
+        clones.copy(temporary / "undisturbed", partial(change, jobs=1), inside=inside)
+        undisturbed = temporary / "undisturbed" / inside
         started = time.monotonic()
         run_to_end(undisturbed)
         print(f"undisturbed: {len(clones.lock(undisturbed))} stages in {time.monotonic() - started:.0f} s", flush=True)
@@ -162,12 +163,6 @@ def load_from(address: str, settings: Settings) -> None:
         place.pop("npm", None)
         place.pop("pip", None)
         place["url"] = address
-
-
-def prepared(folder: Path, change: Change, inside: str) -> Path:
-    """A copy of the project, its pipeline `inside` it made small, in which nothing has run."""
-    clones.copy(folder, change, inside=inside)
-    return folder
 
 
 def start(folder: Path, targets: list[str], log: Path, **settings: str) -> "subprocess.Popen[bytes]":

@@ -39,7 +39,7 @@ def test_an_entry_with_content_or_that_gets_some_stays(tmp_path, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
-@pytest.mark.parametrize("config", ["", "[cache]\n    dir = ../shared\n"])
+@pytest.mark.parametrize("config", ["", "[cache]\n    dir = ../common\n"])
 def test_dvc_goes_on_after_it(tmp_path, monkeypatch, config):
     """Without the cure it ends with a TypeError, whenever it is called again."""
     monkeypatch.chdir(tmp_path)
@@ -48,7 +48,7 @@ def test_dvc_goes_on_after_it(tmp_path, monkeypatch, config):
     Repo.init(no_scm=True).close()
     (tmp_path / ".dvc/config.local").write_text(config)
     Repo().reproduce()
-    [entry] = (tmp_path / ("shared" if config else ".dvc/cache") / "runs").glob("??/*/")
+    [entry] = (tmp_path / ("common" if config else ".dvc/cache") / "runs").glob("??/*/")
     [content] = entry.iterdir()
     content.unlink()
     (tmp_path / "dvc.lock").unlink()
