@@ -18,6 +18,7 @@ from matplotlib.ticker import MaxNLocator
 from stages.lib import scores
 
 PIXELS_PER_INCH = 108  # on the page, at most: letters of the same size in every figure
+LARGE = 700  # pixels: a figure from that width on has a row of the page for itself
 INK = "#010203"  # stands for the page's text colour until the SVG is written
 BLUE, ORANGE, GREEN, PINK = "#3b82f6", "#f97316", "#10b981", "#ec4899"
 TEN = ["#3b82f6", "#f97316", "#10b981", "#ec4899", "#8b5cf6", "#a16207", "#06b6d4", "#ef4444", "#84cc16", "#94a3b8"]
@@ -46,7 +47,7 @@ def curves(histories: Mapping[str, pd.DataFrame], column: str, y_label: str, pri
             axes.plot([1.0, 1.04], [printed[name]] * 2, color=colour, lw=2, transform=axes.get_yaxis_transform(), clip_on=False)
     axes.set(xlabel="epoch", ylabel=y_label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.legend()
+    _legend(axes, 2)
     return _svg(figure, f"{y_label} over the epochs of {', '.join(histories)}")
 
 
@@ -106,7 +107,7 @@ def losses(table: pd.DataFrame) -> str:
     for place, name in enumerate(table.columns.drop("epoch")):
         axes.plot(table["epoch"], table[name].where(table[name] > 0), color=TEN[place], label=name.replace("_", " "))
     axes.set(xlabel="step", ylabel="loss", yscale="log")
-    axes.legend()
+    _legend(axes, 4)
     return _svg(figure, f"losses over the steps: {', '.join(table.columns.drop('epoch'))}")
 
 
@@ -118,7 +119,7 @@ def histograms(table: pd.DataFrame) -> list[str]:
         for (channel, values), colour in zip(rows.groupby("channel", sort=False), (TEN[7], GREEN, BLUE), strict=True):
             axes.step(values["value"], values["share"], where="post", color=colour, label=channel)
         axes.set(xlabel=f"pixel value, {stage}", ylabel="share")
-        axes.legend()
+        _legend(axes, 3)
         made.append(_svg(figure, f"pixel values, {stage}"))
     return made
 
@@ -134,7 +135,8 @@ def confusion(percent: np.ndarray, classes: Sequence[str], title: str) -> str:
     for (row, column), value in np.ndenumerate(shares):
         axes.add_patch(matplotlib.patches.Rectangle((column - 0.5, row - 0.5), 1, 1, color=colours[row, column], lw=0))
         axes.text(column, row, f"{value:.0f}" if n > 4 else f"{value:.1f}", ha="center", va="center", fontsize=8)
-    axes.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5), xlabel="named", ylabel="is", title=title)
+    axes.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5), xlabel="named", ylabel="is")
+    figure.suptitle(title, fontsize="medium")
     axes.set_xticks(range(n), classes, rotation=40 if n > 2 else 0, ha="right" if n > 2 else "center")
     axes.set_yticks(range(n), classes)
     axes.tick_params(length=0)
@@ -172,7 +174,7 @@ def bars(
         range(len(groups)), groups, rotation=30 if len(groups) > 4 else 0, ha="right" if len(groups) > 4 else "center"
     )
     axes.set_ylabel(y_label)
-    axes.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    _legend(axes, 3)
     return _svg(figure, f"{y_label} of {', '.join(series)} by {', '.join(groups)}")
 
 
@@ -226,6 +228,11 @@ def _axes(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
+def _legend(axes: Axes, columns: int) -> None:
+    """Above the axes, where no line runs through it."""
+    axes.legend(ncols=columns, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+
+
 def _svg(figure: Figure, description: str) -> str:
     """The figure as one <svg> element without size, date or random ids, in the page's ink."""
     stream = io.StringIO()
@@ -236,5 +243,6 @@ def _svg(figure: Figure, description: str) -> str:
     text = text[text.index("<svg") :].replace(INK, "currentColor")
     label = description.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
     width = figure.get_figwidth() * PIXELS_PER_INCH
-    about = f'role="img" aria-label="{label}" style="max-width: {width:.0f}px"'
+    size = "large" if width >= LARGE else "small"
+    about = f'class="{size}" role="img" aria-label="{label}" style="max-width: {width:.0f}px"'
     return re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', about, text, count=1)

@@ -16,7 +16,8 @@ class Section:
     title: str
     text: str
     svgs: list[str] = field(default_factory=list)
-    sheet: str = ""
+    sheet: str = ""  # one picture as wide as the page
+    pixels: bool = False  # the sheet's pixels are shown as squares when it is enlarged
     pictures: list[dict[str, str]] = field(default_factory=list)  # image (a data: address), caption
     table: list[dict[str, str]] = field(default_factory=list)  # rows of the same columns, folded away
     table_title: str = "Classification report"
@@ -36,7 +37,7 @@ def render(
         figures=figures,
         sections=[(section.id, section.title) for section in figures] + [("times", "Where the time went")],
         timings=timings,
-        columns=columns,
+        columns=[column for column in columns if any(column in row for row in results["experiments"].values())],
         run_time=f"{duration(sum(timings.values()))} in {len(timings)} of {n_stages} stages",
     )
 

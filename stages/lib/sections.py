@@ -177,7 +177,7 @@ def augmentation(settings: Params, key: str) -> Section:
         f"Each row: the {spec.crop}-pixel centre crop of a training image, and its {spec.copies} altered copies: mirrored "
         f"or not, then rotated by up to {spec.max_degrees:g} degrees or cropped off centre. "
         f"{spec.source_images:,} images give {spec.source_images * (1 + spec.copies):,}.",
-        sheet=image,
+        sheet=image, pixels=True,
     )  # fmt: skip
 
 

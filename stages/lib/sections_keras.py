@@ -62,7 +62,7 @@ def cifar(settings: Params, printed: dict[str, float]) -> Section:
         "Accuracy on the last fifth of the training images after each epoch; the short lines on the right are the printed "
         "test accuracies. Below, some images and what random rotation, shift and mirroring make of them in an epoch.",
         [figures.curves(histories, "val_accuracy", "holdout accuracy", marks)],
-        sheet=sheet,
+        sheet=sheet, pixels=True,
     )  # fmt: skip
 
 

@@ -105,7 +105,7 @@ def photographs(settings: Params, key: str) -> Section:
         f"{scored['head']['accuracy']:.4f}, upper layers trained, too {scored['tuned']['accuracy']:.4f}.",
         [figures.curves(histories, measure, measure.replace("val_", "holdout ")),
          figures.bars(classes, per_class, "share named right"),
-         figures.confusion(percent(phases["tuned"], classes), classes, f"{key}, after both phases")],
+         figures.confusion(percent(phases["tuned"], classes), classes, "after both phases")],
         sheet=pictures.file_uri(PLOTS / f"gather/{key}.png"),
         table=report(phases),
     )  # fmt: skip

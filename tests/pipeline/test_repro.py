@@ -155,6 +155,14 @@ def test_a_place_that_cannot_be_written_is_a_clear_error(smoke, tmp_path):
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
 
+CUT_OFF = """[...document.querySelectorAll('svg')].flatMap(svg => {
+    const frame = svg.getBoundingClientRect();
+    return [...svg.querySelectorAll('text')].filter(text => {
+        const box = text.getBoundingClientRect();
+        return box.left < frame.left || box.right > frame.right || box.top < frame.top || box.bottom > frame.bottom;
+    }).map(text => text.textContent);
+})"""  # words of figures that end outside of them
+
 
 @pytest.mark.skipif(BROWSER is None and not os.environ.get("CI"), reason="no Chromium on the PATH")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -178,6 +186,7 @@ def test_the_report_opens_whole_and_asks_nothing_of_a_network(smoke, width, sche
         drawings = page.evaluate("[...document.querySelectorAll('svg')].map(s => s.getBoundingClientRect().height)")
         ink, ground = page.evaluate("[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]")
         overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        cut_off = page.evaluate(CUT_OFF)
         text = page.inner_text("body")
         browser.close()
     assert complaints == [page_file.as_uri()]
@@ -186,6 +195,7 @@ def test_the_report_opens_whole_and_asks_nothing_of_a_network(smoke, width, sche
     assert len(drawings) >= 15
     assert min(drawings) > 100
     assert overflow <= 0
+    assert cut_off == []
     assert (sum(map(int, ink[4:-1].split(","))) > 384) == (scheme == "dark")
     assert (sum(map(int, ground[4:-1].split(","))) > 384) == (scheme == "light")
     for expected in ("we got", "scale smoke", "K7", "McNemar", "Run time", "called vehicle", "seconds"):

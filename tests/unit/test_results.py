@@ -1,5 +1,7 @@
 """Records, figures, the page and timings: what people and programs read."""
 
+from types import MappingProxyType
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -112,14 +114,36 @@ def test_durations(seconds, text):
     assert page.duration(seconds) == text
 
 
+def results(rows=(), experiments=MappingProxyType({})):
+    return {"scale": "smoke", "seed": 1, "machine": {"precision": "float32", "threads": 1, "cpu": "x"},
+            "versions": {"python": "3"}, "rows": list(rows), "experiments": dict(experiments)}  # fmt: skip
+
+
 def test_what_a_name_carries_stays_text_on_the_page():
     row = {"id": "K1", "what": "<script>alert(1)</script>", "printed": 0.5, "printed_error": None, "got": 0.5,
            "standard_error": None, "detail": False, "backbone": None, "printed_with": None}  # fmt: skip
-    results = {"scale": "smoke", "seed": 1, "machine": {"precision": "float32", "threads": 1, "cpu": "x"},
-               "versions": {"python": "3"}, "rows": [row], "experiments": {}}  # fmt: skip
-    html = page.render(results, [page.Section("k1", "K1", "text")], {"train@a": 61.0}, ("accuracy",), 2)
+    html = page.render(results(rows=[row]), [page.Section("k1", "K1", "text")], {"train@a": 61.0}, ("accuracy",), 2)
     assert "<script>" not in html
     assert "1 min 01 s in 1 of 2 stages" in html
+
+
+def test_columns_that_no_experiment_fills_are_left_out():
+    html = page.render(results(experiments={"a": {"accuracy": 0.5}, "b": {"mcc": 0.25}}), [], {}, ("accuracy", "loss", "mcc"), 2)
+    assert "<th>accuracy</th><th>mcc</th>" in html
+    assert "loss" not in html
+
+
+def test_only_small_pictures_show_their_pixels_as_squares():
+    sheets = [page.Section("a", "A", "", sheet="data:a"), page.Section("b", "B", "", sheet="data:b", pixels=True)]
+    html = page.render(results(), sheets, {}, (), 2)
+    assert '<img class="sheet" src="data:a"' in html
+    assert '<img class="sheet pixels" src="data:b"' in html
+
+
+@pytest.mark.parametrize(("classes", "size"), [(10, "small"), (17, "large")])
+def test_many_classes_get_a_row_of_the_page_for_themselves(classes, size):
+    svg = figures.confusion(np.eye(classes) * 100, [f"class {number}" for number in range(classes)], "all")
+    assert f'class="{size}" role="img"' in svg
 
 
 def test_only_a_stage_that_ended_well_has_a_time(tmp_path, monkeypatch):
