@@ -27,6 +27,7 @@ help: ## this list
 repro: $(VENV)/.installed check ## set up, run every stage that is not up to date, show the metrics and where the report lies
 	@python -m tools.recover
 	dvc repro
+	@[ -f reports/$(SCALE)/index.html ] || python -m stages.report
 	@dvc metrics show
 	@echo
 	@echo "Report: $(CURDIR)/reports/$(SCALE)/index.html"
@@ -34,6 +35,7 @@ repro: $(VENV)/.installed check ## set up, run every stage that is not up to dat
 photos: $(VENV)/.installed ## the same for photographs (photos/params.yaml), with DATASETS_DIR or the official downloads
 	@cd photos && PYTHONPATH=.. python -m stages.check && PYTHONPATH=.. python -m tools.recover
 	cd photos && dvc repro report
+	@[ -f photos/reports/$(PHOTO_SCALE)/index.html ] || { cd photos && PYTHONPATH=.. python -m stages.report; }
 	@cd photos && dvc metrics show
 	@echo
 	@echo "Report: $(CURDIR)/photos/reports/$(PHOTO_SCALE)/index.html"

@@ -57,7 +57,7 @@ def table(found: Mapping[str, Any]) -> list[Row]:
     memory = " -> ".join(f"{peak:.0f}" for peak in peaks.values())
     return [
         Row(what, against, figure, "0.95 x"),
-        Row(f"memory of `embed` (MB) for {grown} simulated images of 32 pixels, tiny network", "", memory, "flat"),
+        Row(f"memory that `embed` allocates (MB) for {grown} simulated images of 32 pixels, tiny network", "", memory, "flat"),
     ]
 
 

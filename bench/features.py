@@ -66,7 +66,13 @@ def table(found: Mapping[str, Any]) -> list[Row]:
         one = found[kind]
         apart = one["differences"]
         what = f"{title}, {one['epochs']} epochs (one measured, {found['images']} images of {found['side']} pixels)"
-        made.append(Row(what, "the frozen part runs in every epoch, float32", rows.times(one["times_chapter"])))
+        made.append(
+            Row(
+                what,
+                "the frozen part runs in every epoch, in float32 (ours in the precision above)",
+                rows.times(one["times_chapter"]),
+            )
+        )
         figure = (
             f"{apart['float32']:.1e} with float32 features, {apart['float16']:.1e} with float16 ones; "
             f"training itself changed one by {apart['training']:.2f}"

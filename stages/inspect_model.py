@@ -26,7 +26,8 @@ def network(name: str, settings: params.Params) -> keras.Model:
         return architecture(settings.backbones[name].architecture)
     path = Path(f"models/{name}.keras")
     if path.is_file():
-        return keras_file.load(path)
+        model = keras_file.load(path)
+        return keras.Model(model.inputs, model.outputs, name=model.name)  # a Sequential's layers do not say what feeds them
     try:
         return architecture(name)
     except ValueError as error:

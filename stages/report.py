@@ -36,7 +36,8 @@ def main() -> None:
         html = page.render(results, sections.build(settings, rows), times, records.HEADLINE, len(settings.stages()))
         (folder / "index.html").write_text(html)
         state.sweep()
-    print(page_table(rows))
+    if rows:
+        print(page_table(rows))
     print(f"Report: {folder / 'index.html'}")
 
 

@@ -12,6 +12,7 @@ import dvc.api
 import pandas as pd
 
 from stages.lib import figures
+from tools.lib import verdicts
 
 COLOURS = "<style>:root{color:#1f2328}@media (prefers-color-scheme:dark){:root{color:#e6edf3}}</style>"
 
@@ -27,7 +28,9 @@ def main() -> None:
         row for row in rows if row.get("State") in (None, "", "Success") and metric(row, wanted.experiment, wanted.by) is not None
     ]
     if not ended:
-        sys.exit(f"error: no experiment of the present commit has {wanted.by} of {wanted.experiment}: see `dvc exp show`")
+        waiting = sum(row.get("State") in ("Queued", "Running") for row in rows)
+        see = f"{waiting} are queued or running: see `dvc queue status`" if waiting else "see `dvc exp show`"
+        sys.exit(f"error: no experiment of the present commit has {wanted.by} of {wanted.experiment}: {see}")
     table = tabled(ended, wanted.experiment, wanted.by)
     print(markdown(table))
     for row in rows:
@@ -36,7 +39,7 @@ def main() -> None:
                 f"{row.get('Experiment') or row['rev']}: {row.get('State') or 'not run'}: `dvc queue logs {row['rev']}` says why"
             )
     if wanted.out:
-        svg = figures.parallel(table.drop(columns="experiment").sort_index(axis=1), wanted.by)
+        svg = figures.parallel(table.drop(columns="experiment").sort_index(axis=1), wanted.by, lower(wanted.by))
         wanted.out.write_text(svg.replace(">", f">{COLOURS}", 1))
 
 
@@ -49,7 +52,7 @@ def metric(row: dict[str, Any], experiment: str, name: str) -> Any:
 
 
 def tabled(rows: list[dict[str, Any]], experiment: str, by: str) -> pd.DataFrame:
-    """The params that differ among `rows`, and the column `by`, best first."""
+    """The params that differ among `rows`, and the column `by`, best first; equal ones in the order of their params."""
     known = set(dvc.api.params_show())
     names = [name for name in rows[0] if name.split(".")[0] in known]
     differing = [name for name in names if len({str(row.get(name)) for row in rows}) > 1]
@@ -59,7 +62,14 @@ def tabled(rows: list[dict[str, Any]], experiment: str, by: str) -> pd.DataFrame
         | {by: metric(row, experiment, by)}
         for row in rows
     ]
-    return pd.DataFrame(records).sort_values([by, "experiment"], ascending=[False, True], ignore_index=True)
+    sign = 1 if lower(by) else -1
+    records.sort(key=lambda record: (sign * record[by], [str(record[name]) for name in differing], record["experiment"]))
+    return pd.DataFrame(records)
+
+
+def lower(metric: str) -> bool:
+    """Whether less of it is better."""
+    return verdicts.better_when(metric) == "lower"
 
 
 def markdown(table: pd.DataFrame) -> str:

@@ -6,6 +6,7 @@ Every function gives one `<svg>` whose bytes depend on its data only.
 import io
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -39,7 +40,7 @@ def curves(histories: Mapping[str, pd.DataFrame], column: str, y_label: str, pri
     figure, axes = _axes(5.2, 3.4)
     chapter = all(name.startswith(("shallow", "deep")) for name in histories)
     for place, (name, history) in enumerate(histories.items()):
-        colour = (ORANGE if name.startswith("deep") else BLUE) if chapter else TEN[place]
+        colour = (ORANGE if name.startswith("deep") else BLUE) if chapter else _colour(place)
         style = "--" if chapter and name.endswith("sgd") else "-"
         marker = "o" if len(history) < 20 else None
         axes.plot(history["epoch"], history[column], style, color=colour, marker=marker, markersize=3, label=name)
@@ -58,33 +59,36 @@ def learning_curve(tables: Mapping[str, pd.DataFrame], printed: Mapping[str, flo
         groups = table.groupby("images")["accuracy"]
         errors = [np.nan_to_num(scores.standard_error(values.tolist())) for _, values in groups]
         axes.errorbar(
-            groups.mean().index, groups.mean(), yerr=errors, color=TEN[place], marker="o", markersize=4, capsize=3, label=name
+            groups.mean().index, groups.mean(), yerr=errors, color=_colour(place), marker="o", markersize=4, capsize=3, label=name
         )
-        axes.plot(table["images"], table["accuracy"], ".", color=TEN[place], alpha=0.4, lw=0)
+        axes.plot(table["images"], table["accuracy"], ".", color=_colour(place), alpha=0.4, lw=0)
         if name in printed:
-            axes.plot(
-                table["images"].max(), printed[name], "_", color=INK, markersize=14, label="printed" if place == 0 else None
-            )
+            axes.plot(table["images"].max(), printed[name], "_", color=_colour(place), markersize=14)
+    if printed.keys() & tables.keys():
+        axes.plot([], [], "_", color=INK, markersize=14, label="printed")
     axes.set(xscale="log", xlabel="training images", ylabel="accuracy on the test images")
     counts = sorted(set().union(*(table["images"] for table in tables.values())))
     axes.set_xticks(counts, [f"{count:,}" for count in counts])
     axes.minorticks_off()
-    axes.legend()
+    _legend(axes, 3)
     return _svg(figure, f"accuracy over the number of training images of {', '.join(tables)}")
 
 
-def parallel(table: pd.DataFrame, result: str) -> str:
-    """A grid search as parallel coordinates: one line a combination, coloured by `result`, the best one thick."""
+def parallel(table: pd.DataFrame, result: str, lower_is_better: bool = False) -> str:
+    """A grid search as parallel coordinates: one line a combination, coloured by `result`, the (first) best one thick."""
     names = [name for name in table.columns if name not in (result, "loss", "accuracy", "holdout_loss", "holdout_accuracy")]
+    table = table.assign(**{name: _comparable(table[name]) for name in names})
     figure, axes = _axes(5.4, 3.2)
     values = table[result]
     span = max(values.max() - values.min(), 1e-9)
+    thick = values.argmin() if lower_is_better else values.argmax()
     places = {name: {value: place for place, value in enumerate(sorted(table[name].unique()))} for name in names}
     for number, row in enumerate(table.to_dict("records")):
-        share = (row[result] - values.min()) / span
+        height = (row[result] - values.min()) / span
+        share = 1 - height if lower_is_better else height
         heights = [places[name][row[name]] / max(len(places[name]) - 1, 1) for name in names]
-        best = number == values.argmax()
-        axes.plot(range(len(names) + 1), [*heights, share], color=ORANGE if best else BLUE, lw=2.4 if best else 1,
+        best = number == thick
+        axes.plot(range(len(names) + 1), [*heights, height], color=ORANGE if best else BLUE, lw=2.4 if best else 1,
                   alpha=1 if best else 0.25 + 0.6 * share, zorder=3 if best else 2)  # fmt: skip
     for place, name in enumerate(names):
         axes.axvline(place, color=INK, lw=0.6)
@@ -101,11 +105,18 @@ def parallel(table: pd.DataFrame, result: str) -> str:
     return _svg(figure, f"{result.replace('_', ' ')} of every combination of {', '.join(names)}")
 
 
+def _comparable(values: pd.Series) -> list[Any]:
+    """Numbers as they are; if some are none (words, lists, nothing), all as text."""
+    if all(isinstance(value, int | float) and not pd.isna(value) for value in values):
+        return values.tolist()
+    return ["none" if value is None or value != value else str(value) for value in values]
+
+
 def losses(table: pd.DataFrame) -> str:
     """Every column over the steps, logarithmic."""
     figure, axes = _axes(5.2, 3.2)
     for place, name in enumerate(table.columns.drop("epoch")):
-        axes.plot(table["epoch"], table[name].where(table[name] > 0), color=TEN[place], label=name.replace("_", " "))
+        axes.plot(table["epoch"], table[name].where(table[name] > 0), color=_colour(place), label=name.replace("_", " "))
     axes.set(xlabel="step", ylabel="loss", yscale="log")
     _legend(axes, 4)
     return _svg(figure, f"losses over the steps: {', '.join(table.columns.drop('epoch'))}")
@@ -151,7 +162,7 @@ def roc(points: pd.DataFrame, hard: tuple[float, float], auc: float, auc_hard: f
     axes.plot(*corners, ":", color=ORANGE, marker="o", markersize=4, label=f"from hard labels, AUC {auc_hard:.4f}")
     axes.plot([0, 1], [0, 1], "-", color=INK, lw=0.5)
     axes.set(xlabel="false positive rate", ylabel="true positive rate", xlim=(0, 1), ylim=(0, 1.01))
-    axes.legend(loc="lower right")
+    _legend(axes, 1)
     return _svg(figure, "ROC curve")
 
 
@@ -166,10 +177,11 @@ def bars(
     width = 0.8 / len(series)
     for place, (name, values) in enumerate(series.items()):
         left = np.arange(len(groups)) - 0.4 + place * width
-        axes.bar(left, values, width * 0.94, align="edge", color=TEN[place], label=name)
+        axes.bar(left, values, width * 0.94, align="edge", color=_colour(place), label=name)
         if marks and name in marks:
-            label = "printed" if place == 0 else "_"
-            axes.hlines(marks[name], left, left + width * 0.94, color=INK, lw=1.6, label=label)
+            axes.hlines(marks[name], left, left + width * 0.94, color=INK, lw=1.6)
+    if marks and marks.keys() & series.keys():
+        axes.plot([], [], color=INK, lw=1.6, label="printed")
     axes.set_xticks(
         range(len(groups)), groups, rotation=30 if len(groups) > 4 else 0, ha="right" if len(groups) > 4 else "center"
     )
@@ -182,7 +194,7 @@ def scatter(points: pd.DataFrame, title: str) -> str:
     """A t-SNE layout, one colour a class."""
     figure, axes = _axes(5.0, 4.4)
     for place, (name, group) in enumerate(points.groupby("class")):
-        colour = TEN[int(str(name)) if str(name).isdigit() else place]
+        colour = _colour(int(str(name)) if str(name).isdigit() else place)
         axes.scatter(group["x"], group["y"], s=5, color=colour, lw=0, label=str(name), rasterized=True)
     axes.set(xticks=[], yticks=[], title=title)
     axes.spines[:].set_visible(False)
@@ -193,6 +205,7 @@ def scatter(points: pd.DataFrame, title: str) -> str:
 def repeats(tables: Mapping[str, pd.DataFrame], printed: Mapping[str, tuple[float, float]]) -> str:
     """Every repeat's accuracy as a dot, mean and standard error as a bar, the printed ones beside it."""
     figure, axes = _axes(5.4, 0.42 * len(tables) + 1.1)
+    first_printed = next((name for name in tables if name in printed), None)
     for place, (name, table) in enumerate(tables.items()):
         values = table["accuracy"]
         error = np.nan_to_num(scores.standard_error(values.tolist()))
@@ -201,11 +214,11 @@ def repeats(tables: Mapping[str, pd.DataFrame], printed: Mapping[str, tuple[floa
                       label="ours, with standard error" if place == 0 else None)  # fmt: skip
         if name in printed:
             axes.errorbar(printed[name][0], place + 0.26, xerr=printed[name][1], fmt="|", color=ORANGE, markersize=9,
-                          capsize=3, label="printed, with standard error" if place == 0 else None)  # fmt: skip
+                          capsize=3, label="printed, with standard error" if name == first_printed else None)  # fmt: skip
     axes.set_yticks(range(len(tables)), tables)
     axes.set(ylim=(len(tables) - 0.4, -0.6), xlabel="accuracy")
     axes.axvline(0.5, color=INK, lw=0.5)
-    axes.legend(ncols=2, loc="lower right", bbox_to_anchor=(1.0, 1.0))
+    axes.legend(ncols=2, loc="lower right", bbox_to_anchor=(1.0, 1.0))  # long names leave little room to the right
     return _svg(figure, "accuracy of every repeat")
 
 
@@ -221,6 +234,10 @@ def costs(table: pd.DataFrame) -> str:
     axes.set(xscale="log", xlabel="operations of the training, in units of 10$^{15}$", ylabel="accuracy on the test images")
     axes.margins(0.12)
     return _svg(figure, "accuracy over the operations of each training")
+
+
+def _colour(place: int) -> str:
+    return TEN[place % len(TEN)]
 
 
 def _axes(width: float, height: float) -> tuple[Figure, Axes]:

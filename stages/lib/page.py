@@ -47,7 +47,7 @@ def texts(row: Mapping[str, Any]) -> dict[str, str]:
     printed, got = row["printed"], row["got"]
     if printed is None or got is None:
         shown = [
-            "" if printed is None else number(printed),
+            "" if printed is None else with_error(printed, row["printed_error"]),
             "undefined" if got is None else with_error(got, row["standard_error"]),
         ]
         return {"printed_text": shown[0], "got_text": shown[1], "difference_text": ""}

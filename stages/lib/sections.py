@@ -148,15 +148,17 @@ def digits(settings: Params) -> Section:
 
 def classifiers(settings: Params, printed: dict[str, float]) -> Section:
     """K4: classical classifiers on embedded and raw digits."""
-    names = settings.classify["embedded"].classifiers
+    names = list(dict.fromkeys(name for key in ("embedded", "raw") for name in settings.classify[key].classifiers))
     shares, marks = {}, {}
     for key in ("embedded", "raw"):
         record = records.read_json(METRICS / f"classify/{key}.json")
-        shares[key] = [record[f"accuracy_{name}"] for name in names]
+        shares[key] = [record.get(f"accuracy_{name}", np.nan) for name in names]
         marks[key] = [printed.get(f"classify/{key}.accuracy_{name}", np.nan) for name in names]
     svgs = [figures.bars([name.replace("_", " ") for name in names], shares, "accuracy", marks)]
     text = "Accuracy on the embedded and on the raw, scaled digits; the black lines are the printed values."
-    forest = next((name for name in names if settings.classifiers[name].kind == "random_forest"), None)
+    forest = next(
+        (name for name in settings.classify["embedded"].classifiers if settings.classifiers[name].kind == "random_forest"), None
+    )
     if forest:
         table = pd.read_csv(PLOTS / "classify/embedded.csv", dtype={"actual": str, "predicted": str})
         table = table[table["classifier"] == forest]

@@ -162,6 +162,12 @@ CUT_OFF = """[...document.querySelectorAll('svg')].flatMap(svg => {
         return box.left < frame.left || box.right > frame.right || box.top < frame.top || box.bottom > frame.bottom;
     }).map(text => text.textContent);
 })"""  # words of figures that end outside of them
+COVERED = """[...document.querySelectorAll('svg g[id^=legend]')].flatMap(legend => {
+    const box = legend.getBoundingClientRect();
+    const axes = legend.closest('g[id^=axes]').querySelector('g[id^=patch]').getBoundingClientRect();
+    const apart = box.bottom <= axes.top + 1 || box.top >= axes.bottom - 1 || box.left >= axes.right - 1;
+    return apart ? [] : [legend.textContent.trim()];
+})"""  # legends that lie on the lines of their figure
 
 
 @pytest.mark.skipif(BROWSER is None and not os.environ.get("CI"), reason="no Chromium on the PATH")
@@ -186,7 +192,7 @@ def test_the_report_opens_whole_and_asks_nothing_of_a_network(smoke, width, sche
         drawings = page.evaluate("[...document.querySelectorAll('svg')].map(s => s.getBoundingClientRect().height)")
         ink, ground = page.evaluate("[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]")
         overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        cut_off = page.evaluate(CUT_OFF)
+        cut_off, covered = page.evaluate(CUT_OFF), page.evaluate(COVERED)
         text = page.inner_text("body")
         browser.close()
     assert complaints == [page_file.as_uri()]
@@ -196,6 +202,7 @@ def test_the_report_opens_whole_and_asks_nothing_of_a_network(smoke, width, sche
     assert min(drawings) > 100
     assert overflow <= 0
     assert cut_off == []
+    assert covered == []
     assert (sum(map(int, ink[4:-1].split(","))) > 384) == (scheme == "dark")
     assert (sum(map(int, ground[4:-1].split(","))) > 384) == (scheme == "light")
     for expected in ("we got", "scale smoke", "K7", "McNemar", "Run time", "called vehicle", "seconds"):

@@ -2,6 +2,7 @@ import importlib
 import io
 import json
 import zipfile
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -350,6 +351,18 @@ def test_fetch_writes_the_network_and_what_is_to_be_known_of_it(monkeypatch, tmp
     assert about["classes"] == names
     assert model.get_layer(about["features"]).output.shape == (None, 7, 7, 1280)
     assert set(about["cut_points"]) <= {layer.name for layer in model.layers}
+
+
+def test_inspect_model_lists_a_network_of_ours(monkeypatch, tmp_path, capsys):
+    """LeNet's parameters by hand: 20 x 26, 50 x 501, 500 x 801, 10 x 501."""
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    monkeypatch.chdir(tmp_path)
+    net = load().nets["lenet"]
+    keras_file.save(nets.build(net, (28, 28, 1), 10, 0), Path("models/lenet.keras"))
+    inspect_model.main("lenet")
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[-2] for line in lines if line[2:3] in (["Conv2D"], ["Dense"])] == ["520", "25,050", "400,500", "5,010"]
+    assert any(line[1:3] == ["cut", "points:"] for line in lines)
 
 
 def test_inspect_model_lists_the_books_indices(monkeypatch, capsys):

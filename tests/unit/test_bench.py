@@ -16,6 +16,8 @@ from bench.lib import chapters, machine, rows, trials, workplaces
 from bench.lib.trials import Way
 from stages.lib import augmentation as ours
 from stages.lib import nets, params
+from stages.lib.arrays import Split
+from stages.lib.engine import keras
 from tests.conftest import ROOT
 from tools.lib import clones
 
@@ -115,6 +117,14 @@ def test_operations_of_padded_convolutions_by_hand():
     assert nets.operations(chapters.cifar_deeper()) == 2 * by_hand
 
 
+TOLD = ("filters", "kernel_size", "padding", "strides", "pool_size", "units", "activation", "rate")
+
+
+def described(layer: keras.layers.Layer) -> tuple[str, dict[str, object]]:
+    config = layer.get_config()
+    return type(layer).__name__, {name: config[name] for name in TOLD if name in config}
+
+
 @pytest.mark.parametrize("key", training.TITLES)
 def test_the_chapters_network_is_ours(key):
     settings = params.load(ROOT / "params.yaml")
@@ -122,9 +132,25 @@ def test_the_chapters_network_is_ours(key):
     built = nets.build(settings.nets[spec.net], (side, side, 3), n_classes, 0)
     theirs = chapters.NETWORKS[key]()
     assert theirs.count_params() == built.count_params()
+    layers = [described(layer) for layer in built.layers if not isinstance(layer, keras.layers.Rescaling)]
+    assert [described(layer) for layer in theirs.layers] == layers
     made = nets.trainer(built, spec, 100).optimizer
     assert type(theirs.optimizer) is type(made)
     assert float(theirs.optimizer.learning_rate) == float(made.learning_rate)
+
+
+@pytest.mark.parametrize("key", ["shallow_adadelta", "cifar_deeper"])
+def test_the_chapters_pixels_are_ours(key):
+    settings = params.load(ROOT / "params.yaml")
+    images = np.random.default_rng(5).integers(0, 256, (20, 4, 4, 3), "uint8")
+    labels = np.arange(20) % 10
+    split = Split(images, np.arange(20), labels, labels)
+    spec = settings.train[key]
+    made = keras.Sequential(nets.front(spec, split)).predict(images, verbose=0)
+    theirs, one_hot = chapters.prepared(images, labels, 10, spec.pixels == "standardized")
+    np.testing.assert_allclose(theirs, made, rtol=1e-4, atol=1e-5)
+    assert theirs.dtype == np.float32
+    assert one_hot.argmax(axis=1).tolist() == labels.tolist()
 
 
 def test_training_counts_images_and_the_share_of_the_peak():
@@ -242,6 +268,21 @@ def test_a_measurement_that_fails_is_told_and_the_others_are_made(tmp_path, monk
     assert set(json.loads((tmp_path / "results.json").read_text())["measured"]) == {"first", "third"}
     assert "Not measured on this machine yet: second." in (tmp_path / "README.md").read_text()
     assert "no room" in capsys.readouterr().err
+
+
+def test_figures_of_another_machine_are_dropped(tmp_path, monkeypatch):
+    monkeypatch.setattr(bench_main, "RESULTS", tmp_path / "results.json")
+    monkeypatch.setattr(bench_main, "MEASURED", dict.fromkeys(("first", "second")))
+    here, there = MACHINE, MACHINE | {"cores": 64}
+    for name, machine_of_it, kept in (
+        ("first", here, {"first"}),
+        ("second", here, {"first", "second"}),
+        ("first", there, {"first"}),
+    ):
+        bench_main.keep(name, {"seconds": 1}, machine_of_it)
+        results = json.loads((tmp_path / "results.json").read_text())
+        assert set(results["measured"]) == kept
+        assert results["machine"] == machine_of_it
 
 
 def test_memory_is_what_the_process_allocates():

@@ -57,6 +57,37 @@ def test_a_figure_is_the_same_bytes_and_takes_the_pages_ink(name):
     assert figures.INK not in svg
 
 
+def test_there_may_be_more_series_than_colours():
+    many = [f"series {number}" for number in range(len(figures.TEN) + 1)]
+    made = [
+        figures.curves(dict.fromkeys(many, HISTORY), "loss", "loss"),
+        figures.learning_curve(dict.fromkeys(many, SIZES), {}),
+        figures.bars(["a"], {name: [1] for name in many}, "errors"),
+        figures.losses(pd.DataFrame({"epoch": [1, 2]} | {name: [1.0, 2.0] for name in many})),
+        figures.scatter(pd.DataFrame({"x": 0.5, "y": 0.5, "class": many}), "t-SNE"),
+    ]
+    assert all(f">{many[-1]}<" in svg for svg in made)
+
+
+@pytest.mark.parametrize("svg", [
+    figures.bars(["a", "b"], {"ours": [1, 2], "theirs": [2, 1]}, "errors", {"theirs": [2, 2]}),
+    figures.learning_curve({"lenet": SIZES, "dense": SIZES}, {"dense": 0.9}),
+    figures.repeats(REPEATS, {"one": (0.6, 0.01)}),
+])  # fmt: skip
+def test_the_legend_tells_what_is_printed_whichever_series_has_it(svg):
+    assert svg.count(">printed") == 1
+
+
+def test_classifiers_of_one_kind_of_digits_only_are_drawn_beside_the_others(params_with, tmp_path, monkeypatch):
+    settings = params_with({"classify.embedded.classifiers": ["three_nearest"], "classify.raw.classifiers": ["linear_svm"]})
+    monkeypatch.setattr(sections, "METRICS", tmp_path)
+    records.write_json(tmp_path / "classify/embedded.json", {"accuracy_three_nearest": 0.75})
+    records.write_json(tmp_path / "classify/raw.json", {"accuracy_linear_svm": 0.5})
+    (svg,) = sections.classifiers(settings, {}).svgs
+    assert ">three nearest<" in svg
+    assert ">linear svm<" in svg
+
+
 def test_figures_14_1_and_14_2_show_four_networks(params_with, tmp_path, monkeypatch):
     monkeypatch.setattr(sections, "PLOTS", tmp_path)
     (tmp_path / "history").mkdir()
@@ -107,6 +138,7 @@ def test_rows_read_as_people_read_them():
     assert page.texts(count) == {"printed_text": "5,841", "got_text": "5,700", "difference_text": "-141"}
     undefined = {"printed": 0.5, "printed_error": None, "got": None, "standard_error": None}
     assert page.texts(undefined)["got_text"] == "undefined"
+    assert page.texts(undefined | {"printed_error": 0.01})["printed_text"] == "0.5000 ± 0.0100"
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(4.4, "4 s"), (492, "8 min 12 s"), (3720, "1 h 02 min")])
@@ -140,7 +172,7 @@ def test_only_small_pictures_show_their_pixels_as_squares():
     assert '<img class="sheet pixels" src="data:b"' in html
 
 
-@pytest.mark.parametrize(("classes", "size"), [(10, "small"), (17, "large")])
+@pytest.mark.parametrize(("classes", "size"), [(11, "small"), (12, "large")])
 def test_many_classes_get_a_row_of_the_page_for_themselves(classes, size):
     svg = figures.confusion(np.eye(classes) * 100, [f"class {number}" for number in range(classes)], "all")
     assert f'class="{size}" role="img"' in svg

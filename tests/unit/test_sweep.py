@@ -1,9 +1,12 @@
 """The table of a sweep, and by how much outputs differ."""
 
+import html
 import json
 
+import pandas as pd
 import pytest
 
+from stages.lib import figures
 from tools import sweep, verify
 
 ROWS = [
@@ -30,6 +33,26 @@ def test_a_sweep_is_a_table_of_what_differs_best_first(project):
         "| bold-bees | 30 | 0.8 |",
         "| calm-ants | 10 | 0.7 |",
     ]
+
+
+def test_of_a_loss_the_lowest_is_best_and_equal_ones_stand_in_the_order_of_their_params(project):
+    rows = [
+        {"Experiment": name, "rev": name, "train.x.batch": batch, "metrics/summary/x.json:holdout_loss": loss}
+        for name, batch, loss in (("a", 30, 0.5), ("b", 20, 0.25), ("c", 10, 0.25), ("d", 40, 0.75))
+    ]
+    table = sweep.tabled(rows, "x", "holdout_loss")
+    assert table["experiment"].tolist() == ["c", "b", "a", "d"]
+    svg = figures.parallel(table.drop(columns="experiment"), "holdout_loss", sweep.lower("holdout_loss"))
+    assert svg.count("stroke-width: 2.4") == 1
+    assert figures.parallel(table.drop(columns="experiment"), "holdout_loss") != svg
+
+
+@pytest.mark.parametrize("values", [["auto", 1], [0.9, None], [["conv0"], ["conv0", "conv1"]], [True, "caffe"]])
+def test_what_is_swept_need_not_be_numbers(values):
+    table = pd.DataFrame({"swept": pd.Series(values), "other": [1, 2], "accuracy": [0.5, 0.6]})
+    svg = figures.parallel(table, "accuracy")
+    for value in values:
+        assert f">{'none' if value is None else html.escape(str(value), quote=False)}<" in svg
 
 
 def test_a_metric_that_only_another_experiment_has_is_none_of_this_one(project):

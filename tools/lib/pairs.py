@@ -27,7 +27,7 @@ ROC_COLUMNS = 3
 class Card:
     """One picture of the page: an <svg>, or a `data:` address."""
 
-    caption: str
+    caption: str  # empty where the picture has its title in it
     svg: str = ""
     image: str = ""
 
@@ -117,7 +117,7 @@ def confusion(title: str, rows: pd.DataFrame) -> Iterator[Card]:
         places = {name: place for place, name in enumerate(classes)}
         labels, guesses = (rows[column].map(places).to_numpy() for column in ("actual", "predicted"))
         percent = scores.row_percent(scores.confusion(labels, guesses, len(classes)))
-    yield Card(title, figures.confusion(percent, classes, title))
+    yield Card("", figures.confusion(percent, classes, title))
 
 
 def curves(sides: dict[str, pd.DataFrame], over: str, columns: Sequence[str]) -> str:
@@ -151,9 +151,8 @@ def roc(sides: dict[str, pd.DataFrame]) -> str:
         axes.set(xlim=(-0.01, 1), ylim=(0, 1.02), xticks=(0, 1), yticks=(0, 1), title=name)
         if place == 0:
             axes.legend(loc="lower right", fontsize=8)
-        if place % columns == 0 and place // columns == lines // 2:
-            axes.set_ylabel("true positive rate")
     figure.supxlabel("false positive rate", fontsize=9)
+    figure.supylabel("true positive rate", fontsize=9)
     return figures._svg(figure, "ROC curves of base and now")
 
 
