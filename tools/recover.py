@@ -3,7 +3,7 @@
 python -m tools.recover
 
 Files that DVC writes in place, cut off (stages/lib/lockfile.py); entries of its run cache without content, at which it ends
-with "join() argument must be str ... not 'NoneType'".
+with "join() argument must be str ... not 'NoneType'"; unfinished copies into its cache, which it neither reads nor removes.
 """
 
 import subprocess
@@ -14,21 +14,25 @@ from pathlib import Path
 from stages.lib import lockfile
 from tools.lib import clones
 
+UNFINISHED = "??/.*.tmp"  # DVC copies into its cache under such a name, and renames what is whole
+ABANDONED = 3600.0  # seconds without a write: no copy that goes on takes so long for its next block
+
 
 def main() -> None:
     try:
-        for line in [*lockfile.recover(), *without_empty_runs(runs())]:
+        folder = cache()
+        for line in [*lockfile.recover(), *without_empty_runs(folder / "runs"), *without_unfinished(folder / "files/md5")]:
             print(line, file=sys.stderr)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
 
 
-def runs() -> Path:
-    """DVC's run cache; several repositories may share one."""
+def cache() -> Path:
+    """DVC's cache; several repositories may share one."""
     told = subprocess.run(["dvc", "cache", "dir"], env=clones.environment(), capture_output=True, text=True, check=False)
     if told.returncode:
         raise ValueError(told.stderr.strip())
-    return Path(told.stdout.strip()) / "runs"
+    return Path(told.stdout.strip())
 
 
 def without_empty_runs(folder: Path) -> list[str]:
@@ -45,6 +49,21 @@ def without_empty_runs(folder: Path) -> list[str]:
                 lines.append(f"{entry}: an entry of the run cache without content, of another user; DVC may fail at it")
                 continue
             lines.append(f"{entry}: an entry of the run cache without content; removed")
+    return lines
+
+
+def without_unfinished(folder: Path) -> list[str]:
+    """Removes what copies into the cache have left that were cut off long ago; gives a line for each."""
+    lines = []
+    for path in folder.glob(UNFINISHED):
+        about = path.stat()
+        if time.time() - about.st_mtime < ABANDONED:
+            continue
+        try:
+            path.unlink()
+        except PermissionError:
+            continue  # in a cache that is shared, its owner's `make repro` removes it
+        lines.append(f"{path}: an unfinished copy ({about.st_size / 1e6:.1f} MB); removed")
     return lines
 
 

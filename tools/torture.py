@@ -29,6 +29,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tools import recover
 from tools.lib import clones, pruning, samples
 from tools.lib.clones import Settings
 
@@ -228,10 +229,10 @@ def kill_and_go_on(folder: Path, targets: list[str], most: int, chance: random.R
                 raise Broken(f"dvc repro failed after {len(kills)} kills, the last {kills[-1:]}:\n{output[-3000:]}")
             return kills
         kills.append(kill)
-        recover = subprocess.run(
+        mending = subprocess.run(
             [sys.executable, "-m", "tools.recover"], cwd=folder, env=environment, capture_output=True, text=True, check=True
         )
-        kill.mended = " ".join(recover.stderr.split())
+        kill.mended = " ".join(mending.stderr.split())
         print(f"  {len(kills):3}  {kill.seconds:5.1f} s  {kill.stage:28} {kill.doing}", flush=True)
 
 
@@ -297,7 +298,8 @@ def compare(undisturbed: Path, folder: Path) -> None:
         twin = folder / path.relative_to(undisturbed)
         if not twin.is_file() or twin.read_bytes() != path.read_bytes():
             raise Broken(f"{twin.relative_to(folder)} differs")
-    for path in folder.glob(".dvc/cache/files/md5/??/*"):
+    cache = folder / ".dvc/cache/files/md5"
+    for path in set(cache.glob("??/*")) - set(cache.glob(recover.UNFINISHED)):
         name = path.parent.name + path.name.removesuffix(".dir")
         if hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() != name:
             raise Broken(f"{path.relative_to(folder)}: does not hold what its name says")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from dvc.repo import Repo
+from dvc_objects.fs.utils import tmp_fname
 
 from tests.conftest import ROOT
 from tools import recover
@@ -36,6 +37,19 @@ def test_an_entry_with_content_or_that_gets_some_stays(tmp_path, monkeypatch):
     monkeypatch.setattr(time, "sleep", lambda seconds: (entry / "cd34").write_text("cmd: x"))  # a DVC that lives
     assert recover.without_empty_runs(tmp_path / "runs") == []
     assert (entry / "cd34").is_file()
+
+
+def test_a_copy_into_the_cache_that_was_cut_off_long_ago_is_removed_and_told(tmp_path):
+    folder = tmp_path / "0c"
+    folder.mkdir()
+    old, young, whole = folder / tmp_fname(), folder / tmp_fname(), folder / "c175b9c0f1b6a831c399e269772661"
+    for path in (old, young, whole):
+        path.write_bytes(b"a" * 250_000)
+    for path in (old, whole):
+        os.utime(path, (time.time() - recover.ABANDONED - 60,) * 2)
+    assert recover.without_unfinished(tmp_path) == [f"{old}: an unfinished copy (0.2 MB); removed"]
+    assert sorted(folder.iterdir()) == sorted([young, whole])
+    assert recover.without_unfinished(tmp_path) == []
 
 
 @pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")

@@ -46,6 +46,11 @@ def test_a_changed_byte_is_noticed(twins, path):
         torture.compare(*twins)
 
 
+def test_what_a_kill_leaves_of_a_copy_into_the_cache_is_no_object(twins):
+    (twins[1] / f".dvc/cache/files/md5/{DIGEST[:2]}/.AbC_-9.tmp").write_text("half of a")
+    torture.compare(*twins)
+
+
 def test_a_result_that_is_not_there_is_noticed(twins):
     (twins[1] / "metrics/train/a.json").unlink()
     with pytest.raises(Broken, match=r"metrics/train/a\.json differs"):
