@@ -14,7 +14,7 @@ from pathlib import Path
 from stages.lib import lockfile
 from tools.lib import clones
 
-UNFINISHED = "??/.*.tmp"  # DVC copies into its cache under such a name, and renames what is whole
+UNFINISHED = "??/*.tmp"  # DVC copies into its cache under such a name, and renames what is whole
 ABANDONED = 3600.0  # seconds without a write: no copy that goes on takes so long for its next block
 
 
@@ -56,13 +56,13 @@ def without_unfinished(folder: Path) -> list[str]:
     """Removes what copies into the cache have left that were cut off long ago; gives a line for each."""
     lines = []
     for path in folder.glob(UNFINISHED):
-        about = path.stat()
-        if time.time() - about.st_mtime < ABANDONED:
-            continue
         try:
+            about = path.stat()
+            if time.time() - about.st_ctime < ABANDONED:  # not its mtime, which a file that is moved brings along
+                continue
             path.unlink()
-        except PermissionError:
-            continue  # in a cache that is shared, its owner's `make repro` removes it
+        except (FileNotFoundError, PermissionError):
+            continue  # whole by now; or another user's, in a cache that is shared: that one's `make repro` removes it
         lines.append(f"{path}: an unfinished copy ({about.st_size / 1e6:.1f} MB); removed")
     return lines
 

@@ -39,17 +39,19 @@ def test_an_entry_with_content_or_that_gets_some_stays(tmp_path, monkeypatch):
     assert (entry / "cd34").is_file()
 
 
-def test_a_copy_into_the_cache_that_was_cut_off_long_ago_is_removed_and_told(tmp_path):
+@pytest.mark.parametrize("prefix", ["", "c175b9c0f1b6a831c399e269772661"])  # copied, moved
+def test_a_copy_into_the_cache_that_was_cut_off_long_ago_is_removed_and_told(tmp_path, monkeypatch, prefix):
     folder = tmp_path / "0c"
     folder.mkdir()
-    old, young, whole = folder / tmp_fname(), folder / tmp_fname(), folder / "c175b9c0f1b6a831c399e269772661"
-    for path in (old, young, whole):
-        path.write_bytes(b"a" * 250_000)
-    for path in (old, whole):
-        os.utime(path, (time.time() - recover.ABANDONED - 60,) * 2)
-    assert recover.without_unfinished(tmp_path) == [f"{old}: an unfinished copy (0.2 MB); removed"]
-    assert sorted(folder.iterdir()) == sorted([young, whole])
+    cut, whole = folder / tmp_fname(prefix), folder / "c175b9c0f1b6a831c399e269772661"
+    for path in (cut, whole):
+        path.write_bytes(b"a" * 260_000)
+        os.utime(path, (0, 0))  # what is moved keeps the time of its content
     assert recover.without_unfinished(tmp_path) == []
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + recover.ABANDONED + 60)
+    assert recover.without_unfinished(tmp_path) == [f"{cut}: an unfinished copy (0.3 MB); removed"]
+    assert list(folder.iterdir()) == [whole]
 
 
 @pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
