@@ -3,7 +3,9 @@
 import json
 import re
 
+import numpy as np
 import pytest
+import scipy.stats
 import yaml
 
 from stages.lib import page
@@ -24,6 +26,27 @@ def test_the_readmes_table_is_the_committed_reports():
     rows = [row for results in both for row in results["rows"] if not row["detail"]]
     expected = [[row["id"], row["what"], *list(page.texts(row).values())[:2]] for row in rows]
     assert [row[:4] for row in table()] == expected
+
+
+def at_scale_book(metric: str) -> str:
+    """A number of docs/book, with the standard error of repeats or seeds."""
+    name, _, column = metric.rpartition(".")
+    records = [json.loads(path.read_text()) for path in sorted((ROOT / "docs/book").glob(f"seed_*/{name}.json"))]
+    values = [record[column] for record in records]
+    if len(values) > 1:
+        return f"{page.with_error(np.mean(values), scipy.stats.sem(values))} (n={len(values)})"
+    if column == "accuracy" and "standard_error" in records[0]:
+        return f"{page.with_error(values[0], records[0]['standard_error'])} (n={records[0]['repeats']})"
+    return page.number(values[0])
+
+
+def test_the_readmes_figures_at_scale_book_are_those_of_docs_book():
+    rows = [row for row in json.loads(RESULTS.read_text())["rows"] if not row["detail"]]
+    shown = {row["metric"]: cells[4] for row, cells in zip(rows, table(), strict=False) if cells[4]}
+    assert len(shown) > 20
+    assert shown == {metric: at_scale_book(metric) for metric in shown}
+    kept = {path.relative_to(ROOT / "docs/book").with_suffix("").parts[1:] for path in ROOT.glob("docs/book/*/*/*.json")}
+    assert {metric.rpartition(".")[0] for metric in shown} == {"/".join(parts) for parts in kept if parts[0] != "train"}
 
 
 def test_the_metrics_in_git_are_the_committed_reports():
