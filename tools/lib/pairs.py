@@ -126,7 +126,7 @@ def curves(sides: dict[str, pd.DataFrame], over: str, columns: Sequence[str]) ->
     for place, column in enumerate(columns):
         for side, rows in sides.items():
             axes.plot(
-                rows[over], rows[column], _dashes(side), color=figures.TEN[place % len(figures.TEN)],
+                rows[over], rows[column], _dashes(side), color=figures._colour(place),
                 marker="o" if len(rows) < 20 else None, markersize=3, label=f"{column}, {side}",
             )  # fmt: skip
     axes.set(xlabel=over, ylabel=", ".join(columns))
