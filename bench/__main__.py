@@ -16,7 +16,7 @@ from typing import Any
 from bench import table
 from bench.lib import machine, workplaces
 from bench.table import LONG, MEASURED, RESULTS
-from stages.lib import records
+from relearn.data import records
 
 BUSY = 10.0  # percent
 

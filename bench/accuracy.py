@@ -8,17 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import sem
 
 from bench.lib import trials, workplaces
 from bench.lib.rows import Row
-from stages.lib import compute, params, scores, seeds
+from relearn import checks
+from relearn.data import seeds
+from relearn.params.base import Scale
+from relearn.scoring import scores
+from relearn.training import compute
 
 KEY = "multiclass"
 
 
 @dataclass(frozen=True)
 class Size:
-    scale: params.Scale
+    scale: Scale
     seeds: int
 
 
@@ -27,10 +32,10 @@ FULL = Size("quick", 3)
 
 def measure(size: Size = FULL) -> dict[str, Any]:
     """Accuracies of each pair, the mean difference (bfloat16 less float32) and its standard error."""
-    if compute.precision(params.load(workplaces.ROOT / "params.yaml").compute) == "float32":
+    if compute.precision(checks.load(workplaces.ROOT / "params.yaml").compute) == "float32":
         return {"left_out": "this processor has no bfloat16 products: all is float32"}
     with workplaces.made(lambda settings: settings.update(scale=size.scale)) as folder:
-        workplaces.run(folder, "relabel", params.load(folder / "params.yaml").train[KEY].labels)
+        workplaces.run(folder, "relabel", checks.load(folder / "params.yaml").train[KEY].labels)
         pairs = []
         for repeat in range(size.seeds):
             pair = tuple(trials.apart(trained, folder, precision, repeat) for precision in ("bfloat16", "float32"))
@@ -47,7 +52,7 @@ def compared(pairs: Sequence[tuple[float, ...]]) -> dict[str, Any]:
         "bfloat16": float(np.mean([pair[0] for pair in pairs])),
         "float32": float(np.mean([pair[1] for pair in pairs])),
         "difference": float(np.mean(differences)),
-        "standard_error": scores.standard_error(differences),
+        "standard_error": float(sem(differences)),
         "pairs": [list(pair) for pair in pairs],
     }
 
@@ -64,10 +69,12 @@ def table(found: Mapping[str, Any]) -> list[Row]:
 
 def trained(folder: Path, precision: str, repeat: int) -> float:
     """Accuracy on the scored test images of a training whose seed depends on `repeat` alone."""
-    from stages.lib import arrays, fit, nets
+    from relearn.data import arrays
+    from relearn.networks import nets
+    from relearn.training import fit
 
     os.chdir(folder)
-    settings = params.load()
+    settings = checks.load()
     spec = settings.train[KEY]
     compute.configure(settings.compute.model_copy(update={"precision": precision}))
     view = arrays.open_view(spec.images, spec.labels)

@@ -11,8 +11,10 @@ import numpy as np
 from bench.lib import rows, trials, workplaces
 from bench.lib.rows import Row
 from bench.lib.trials import Way, Work
-from stages.lib import arrays, augmentation, params
-from stages.lib.params import Augment
+from relearn import checks
+from relearn.data import arrays
+from relearn.params.data import Augment
+from relearn.sources import augmentation
 
 KEY = "cifar10_augmented"
 
@@ -32,7 +34,7 @@ FULL = Size(50_000, 2_000, 3)
 def measure(size: Size = FULL) -> dict[str, Any]:
     """Images made a second, ours of all, the chapter's of a part, and their ratio."""
     ways = {"chapter": Way(chapter, (size.chapter_sources,)), "ours": Way(ours, (size.sources,))}
-    each = 1 + params.load(workplaces.ROOT / "params.yaml").augment[KEY].copies
+    each = 1 + checks.load(workplaces.ROOT / "params.yaml").augment[KEY].copies
     counts = {"chapter": size.chapter_sources * each, "ours": size.sources * each}
     return compared(trials.interleaved(ways, size.repeats, "augmentation").seconds, counts)
 
@@ -84,5 +86,5 @@ def ours(sources: int) -> Work:
 
 
 def block(sources: int) -> Augment:
-    spec: Augment = params.load(workplaces.ROOT / "params.yaml").experiment("augment", KEY)
+    spec: Augment = checks.load(workplaces.ROOT / "params.yaml").experiment("augment", KEY)
     return spec.model_copy(update={"source_images": sources})

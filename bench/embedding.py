@@ -15,7 +15,9 @@ from bench.lib import rows, trials, workplaces
 from bench.lib.rows import Row
 from bench.lib.trials import Way, Work
 from bench.lib.workplaces import ROOT
-from stages.lib import arrays, compute, params
+from relearn import checks
+from relearn.data import arrays
+from relearn.training import compute
 
 SAMPLE_SECONDS = 0.02
 TINY_SIDE = 32
@@ -62,16 +64,17 @@ def table(found: Mapping[str, Any]) -> list[Row]:
 
 
 def network(side: int) -> Any:
-    from stages.lib import backbones, keras_file
+    from relearn.backbones import backbones
+    from relearn.networks import keras_file
 
-    compute.configure(params.load(ROOT / "params.yaml").compute)
+    compute.configure(checks.load(ROOT / "params.yaml").compute)
     return backbones.trunk(keras_file.load(ROOT / "models/backbones/lite0.keras"), side)
 
 
 def bare(size: Size) -> Work:
     """Keras' predict of images that are in memory and have the network's side."""
+    from relearn.networks.engine import tf
     from stages import embed
-    from stages.lib.engine import tf
 
     lower = network(size.side)
     images = workplaces.cifar10(size.images).images
@@ -84,7 +87,7 @@ def ours(size: Size) -> Work:
     """What `embed` does for a data set's images: scaled block by block, features written as they come."""
     from stages import embed
 
-    spec = params.load(ROOT / "params.yaml").embed["first_2000"].model_copy(update={"side": size.side})
+    spec = checks.load(ROOT / "params.yaml").embed["first_2000"].model_copy(update={"side": size.side})
     lower = network(size.side)
     images = workplaces.cifar10(size.images).images
 
@@ -122,8 +125,8 @@ def simulated(settings: dict[str, Any], images: int) -> None:
 
 def simulate(folder: Path, images: int) -> None:
     """In `folder`, CIFAR-10 of `images` black images, and a network of one small convolution as backbone."""
-    from stages.lib import keras_file
-    from stages.lib.engine import keras
+    from relearn.networks import keras_file
+    from relearn.networks.engine import keras
 
     for name in ("data/cifar10", "models/backbones"):
         (folder / name).unlink()

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.lib.rows import Row
-from stages.lib import compute
-from stages.lib.params import Compute
+from relearn.params.base import Compute
+from relearn.training import compute
 
 JOBS = (100, 1_000)  # python -m bench.fan_out measures 10,000, too
 
@@ -52,7 +52,7 @@ def table(found: Mapping[str, Any]) -> list[Row]:
 def main() -> None:
     from distributed import Client
 
-    from tools.lib import clusters
+    from tests.support import clusters
 
     parser = argparse.ArgumentParser(description="Measure fan-outs of jobs that do nothing on a Dask cluster of this machine.")
     parser.add_argument("--jobs", type=int, nargs="+", default=[100, 1_000, 10_000])

@@ -12,8 +12,10 @@ from bench.lib import rows, trials, workplaces
 from bench.lib.rows import Row
 from bench.lib.trials import Way, Work
 from bench.lib.workplaces import ROOT
-from stages.lib import compute, params
-from stages.lib.arrays import Split
+from relearn import checks
+from relearn.data.arrays import Split
+from relearn.params.training import Phase
+from relearn.training import compute
 
 TITLES = {"head": "head on a frozen backbone (R4)", "tuned": "upper layers on a frozen lower part (Q2)"}
 
@@ -38,7 +40,7 @@ class Frozen(NamedTuple):
 
     whole: Any
     first: str
-    spec: params.Phase
+    spec: Phase
 
 
 def measure(size: Size = FULL) -> dict[str, Any]:
@@ -88,14 +90,15 @@ def spec_of(kind: str) -> Any:
         "tuned": ("photos/params.yaml", "transfer", "cats_vs_dogs_tuned"),
     }[kind]
     with workplaces.made(lambda settings: settings.update(scale="book"), path) as folder:
-        return params.load(folder / "params.yaml").experiment(dictionary, key)
+        return checks.load(folder / "params.yaml").experiment(dictionary, key)
 
 
 def frozen_part(kind: str, size: Size) -> Frozen:
     """The whole network with its lower part frozen."""
-    from stages.lib import backbones, frozen, keras_file, nets
+    from relearn.backbones import backbones, frozen
+    from relearn.networks import keras_file, nets
 
-    settings = params.load(ROOT / "params.yaml")
+    settings = checks.load(ROOT / "params.yaml")
     spec = spec_of(kind)
     trunk = backbones.trunk(keras_file.load(ROOT / "models/backbones/lite0.keras"), size.side)
     net = settings.nets[spec.net] if kind == "head" else "GAP F1024"
@@ -105,7 +108,7 @@ def frozen_part(kind: str, size: Size) -> Frozen:
 
 def pictures(size: Size) -> Split:
     """Images of CIFAR-10 scaled to the backbone's side, in memory: neither way has to scale them."""
-    from stages.lib.engine import tf
+    from relearn.networks.engine import tf
 
     split = workplaces.cifar10(size.images)
     scaled = np.asarray(tf.cast(tf.round(tf.image.resize(split.images, (size.side, size.side))), tf.uint8))
@@ -113,14 +116,14 @@ def pictures(size: Size) -> Split:
 
 
 def configured(precision: str | None = None) -> None:
-    settings = params.load(ROOT / "params.yaml").compute
+    settings = checks.load(ROOT / "params.yaml").compute
     compute.configure(settings.model_copy(update={"precision": precision}) if precision else settings)
 
 
 def chapter(kind: str, size: Size) -> Work:
     """An epoch of the whole network, float32, labels one-hot."""
     from bench.lib import chapters
-    from stages.lib.engine import keras
+    from relearn.networks.engine import keras
 
     whole, _, spec = frozen_part(kind, size)
     split = pictures(size)
@@ -133,7 +136,7 @@ def chapter(kind: str, size: Size) -> Work:
 
 def once(kind: str, size: Size) -> Work:
     """The frozen part run once, its output (float16) written to a file."""
-    from stages.lib import backbones, frozen
+    from relearn.backbones import backbones, frozen
 
     configured()
     whole, first, _ = frozen_part(kind, size)
@@ -150,7 +153,9 @@ def once(kind: str, size: Size) -> Work:
 
 def epoch(kind: str, size: Size) -> Work:
     """An epoch of the part above on kept features."""
-    from stages.lib import backbones, fit, frozen, nets
+    from relearn.backbones import backbones, frozen
+    from relearn.networks import nets
+    from relearn.training import fit
 
     configured()
     whole, first, spec = frozen_part(kind, size)
@@ -173,7 +178,8 @@ def differences(kind: str, size: Size) -> dict[str, float]:
 
     training: the largest change that the steps made, for comparison.
     """
-    from stages.lib import backbones, nets
+    from relearn.backbones import backbones
+    from relearn.networks import nets
 
     configured("float32")
     whole, first, spec = frozen_part(kind, size)

@@ -18,8 +18,9 @@ from ruamel.yaml import YAML
 
 from bench.lib import rows, workplaces
 from bench.lib.rows import Row
-from stages.lib import params, timings
-from tools.lib import clones
+from relearn import checks
+from relearn.process import timings
+from tests.support import clones
 
 LONGEST_GAP = 60.0  # seconds between two stages of one run
 FIRST = "shallow_adadelta"  # of `train`; the others are copies of its block
@@ -113,7 +114,7 @@ def whole_run(stages: int) -> dict[str, Any] | None:
 
     From the first stage's work to the end of the last one's.
     """
-    scale = params.load(workplaces.ROOT / "params.yaml").scale
+    scale = checks.load(workplaces.ROOT / "params.yaml").scale
     known = clones.lock(workplaces.ROOT)
     ran = []
     for path in (workplaces.ROOT / timings.FOLDER / scale).glob("*.json"):

@@ -12,7 +12,8 @@ from joblib.externals.loky import get_reusable_executor
 
 from bench.lib import rows, trials, workplaces
 from bench.lib.rows import Row
-from stages.lib import compute, params
+from relearn import checks
+from relearn.training import compute
 
 TITLES = {"one_vs_rest": "one-vs-rest networks (shallow)", "finetune": "fine-tuning repeats (deep, conv 0 and 1 frozen)"}
 
@@ -79,7 +80,7 @@ def table(found: Mapping[str, Any]) -> list[Row]:
 
 def all_trained(kind: str, jobs: int, threads: int, size: Size) -> float:
     """Wall-clock seconds of all trainings, with the start of their processes."""
-    spec = params.load(workplaces.ROOT / "params.yaml").compute.model_copy(update={"jobs": jobs, "backend": "loky"})
+    spec = checks.load(workplaces.ROOT / "params.yaml").compute.model_copy(update={"jobs": jobs, "backend": "loky"})
     started = time.perf_counter()
     compute.fan_out(spec, partial(trained, kind, threads, size), [(repeat,) for repeat in range(size.trainings)], kind)
     seconds = time.perf_counter() - started
@@ -90,9 +91,10 @@ def all_trained(kind: str, jobs: int, threads: int, size: Size) -> float:
 
 def trained(kind: str, threads: int, size: Size, repeat: int) -> float:
     """One training as the stage of this name does it, with `threads`; its last loss."""
-    from stages.lib import fit, nets
+    from relearn.networks import nets
+    from relearn.training import fit
 
-    settings = params.load(workplaces.ROOT / "params.yaml")
+    settings = checks.load(workplaces.ROOT / "params.yaml")
     compute.configure(settings.compute, threads)
     one_vs_rest = kind == "one_vs_rest"
     spec = (settings.single(kind) if one_vs_rest else settings.finetune["freeze_both"]).model_copy(update={"epochs": size.epochs})

@@ -12,7 +12,10 @@ from bench.lib import rows, trials, workplaces
 from bench.lib.rows import Row
 from bench.lib.trials import Turns, Way, Work
 from bench.lib.workplaces import ROOT
-from stages.lib import arrays, compute, params
+from relearn import checks
+from relearn.data import arrays
+from relearn.params.training import Fit
+from relearn.training import compute
 
 VEHICLES = [0, 1, 8, 9]
 TITLES = {
@@ -38,7 +41,7 @@ FULL = Size({"shallow_adadelta": 8_000, "deep_adadelta": 2_048, "vehicles": 2_56
 
 def measure(size: Size = FULL) -> dict[str, Any]:
     """For each net, images a second of each way and their ratios; the products' TFLOP/s as `peak`."""
-    settings = params.load(ROOT / "params.yaml")
+    settings = checks.load(ROOT / "params.yaml")
     precisions = sorted({"float32", compute.precision(settings.compute)})
     products = {name: Way(product, (name, size.matrix)) for name in precisions}
     operations = 2 * size.matrix**3 * PRODUCTS
@@ -99,9 +102,10 @@ def chapter(key: str, images: int) -> Work:
 
 def ours(key: str, images: int, precision: str) -> Work:
     """An epoch of our `train`, with what it keeps at its end."""
-    from stages.lib import fit, nets
+    from relearn.networks import nets
+    from relearn.training import fit
 
-    settings = params.load(ROOT / "params.yaml")
+    settings = checks.load(ROOT / "params.yaml")
     compute.configure(settings.compute.model_copy(update={"precision": precision}))
     spec, split, n_classes = data(key, images)
     front = nets.front(spec, split)
@@ -116,9 +120,9 @@ def ours(key: str, images: int, precision: str) -> Work:
     return epoch
 
 
-def data(key: str, images: int) -> tuple[params.Fit, arrays.Split, int]:
+def data(key: str, images: int) -> tuple[Fit, arrays.Split, int]:
     """The experiment with one epoch, images for it, and the number of classes."""
-    spec = params.load(ROOT / "params.yaml").experiment("train", key).model_copy(update={"epochs": 1})
+    spec = checks.load(ROOT / "params.yaml").experiment("train", key).model_copy(update={"epochs": 1})
     if key == "vehicles":
         return spec, workplaces.cifar10(images, VEHICLES, 28), len(VEHICLES)
     return spec, workplaces.cifar10(images), 10
@@ -126,7 +130,7 @@ def data(key: str, images: int) -> tuple[params.Fit, arrays.Split, int]:
 
 def product(precision: str, side: int) -> Work:
     """Products of two square matrices: what the processor can do at best."""
-    from stages.lib.engine import tf
+    from relearn.networks.engine import tf
 
     left, right = (tf.cast(tf.random.normal((side, side)), precision) for _ in range(2))
     multiply = tf.function(tf.matmul)
@@ -142,6 +146,6 @@ def product(precision: str, side: int) -> Work:
 def operations_of(key: str) -> int:
     """Operations of an image in training, counted from the chapter's network."""
     from bench.lib import chapters
-    from stages.lib import nets
+    from relearn.networks import nets
 
     return nets.TRAINING * nets.operations(chapters.NETWORKS[key]())

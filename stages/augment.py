@@ -11,16 +11,21 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.lib import arrays, augmentation, command, params, pictures, records, timings
-from stages.lib.progress import Progress
+from relearn import checks
+from relearn.data import arrays, records
+from relearn.painting import pictures
+from relearn.params.data import Augment
+from relearn.process import command, timings
+from relearn.process.progress import Progress
+from relearn.sources import augmentation
 
 BLOCK = 5_000
 SHEET_SOURCES = 6
 
 
 def main(key: str) -> None:
-    settings = params.load()
-    spec = settings.experiment("augment", key)
+    settings = checks.load()
+    spec: Augment = settings.experiment("augment", key)
     with timings.stage(f"augment@{key}", settings.scale):
         images, labels = arrays.open_dataset(spec.images, "train")
         draws = augmentation.draw(spec, images.shape[1], settings.seed, key)
@@ -40,8 +45,8 @@ def main(key: str) -> None:
         first = np.flatnonzero(draws.source < SHEET_SOURCES)
         order = np.lexsort((draws.copy[first], draws.source[first]))
         pictures.sheet(arrays.read(path)[first[order]], 1 + spec.copies, Path(f"plots/augmentation/{key}.png"))
-        found = {"train_images": len(draws), "test_images": len(test_labels), "side": spec.crop}
-        records.write_json(Path(f"metrics/augment/{key}.json"), found)
+        metrics = {"train_images": len(draws), "test_images": len(test_labels), "side": spec.crop}
+        records.write_json(Path(f"metrics/augment/{key}.json"), metrics)
     print(f"{folder}: {len(draws)} training images from {spec.source_images}, {len(test_labels)} test images")
 
 

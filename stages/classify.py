@@ -18,33 +18,36 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from stages.lib import arrays, command, params, records, scores, seeds, timings
-from stages.lib.params import Classifier, Classify
+from relearn import checks
+from relearn.data import arrays, records, seeds
+from relearn.params.training import Classifier, Classify
+from relearn.process import command, timings
+from relearn.scoring import scores
 
 LOGISTIC_STEPS = 1_000  # reached only when it does not converge
 
 
 def main(key: str) -> None:
-    settings = params.load()
-    spec = settings.experiment("classify", key)
+    settings = checks.load()
+    spec: Classify = settings.experiment("classify", key)
     with timings.stage(f"classify@{key}", settings.scale):
         folder = arrays.DATA / spec.features
         x, y = features(spec, "train", spec.train_images)
         x_test, y_test = features(spec, "test", spec.test_images)
         names = arrays.read_classes(folder)
         rows: list[dict[str, str | float]] = []
-        found: dict[str, int | float] = {"train_images": len(x), "test_images": len(x_test)}
+        metrics: dict[str, int | float] = {"train_images": len(x), "test_images": len(x_test)}
         for name in spec.classifiers:
             classifier = settings.classifiers[name]
             print(f"{key}: {name} on {len(x)} images of {x.shape[1]} numbers", flush=True)
             guesses = build(classifier, seeds.derive(settings.seed, "classify", key, name)).fit(x, y).predict(x_test)
-            found |= {f"accuracy_{name}": scores.accuracy(y_test, guesses)}
+            metrics |= {f"accuracy_{name}": scores.accuracy(y_test, guesses)}
             percent = scores.row_percent(scores.confusion(y_test, guesses, len(names)))
             rows += [{"classifier": name, "actual": names[i], "predicted": names[j], "percent": percent[i, j]}
                      for i in range(len(names)) for j in range(len(names))]  # fmt: skip
-        records.write_json(Path(f"metrics/classify/{key}.json"), found)
+        records.write_json(Path(f"metrics/classify/{key}.json"), metrics)
         records.write_csv(Path(f"plots/classify/{key}.csv"), pd.DataFrame(rows))
-    print(f"{key}:", ", ".join(f"{name} {found[f'accuracy_{name}']:.4f}" for name in spec.classifiers))
+    print(f"{key}:", ", ".join(f"{name} {metrics[f'accuracy_{name}']:.4f}" for name in spec.classifiers))
 
 
 def features(spec: Classify, split: str, limit: int | None) -> tuple[np.ndarray, np.ndarray]:

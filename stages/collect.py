@@ -8,13 +8,16 @@ Writes metrics/summary/<experiment>.json, one row of the table each
 
 from pathlib import Path
 
-from stages.lib import command, params, records, timings
+from relearn import checks
+from relearn.data import records
+from relearn.params.whole import Params
+from relearn.process import command, timings
 
 METRICS = Path("metrics")
 
 
 def main() -> None:
-    settings = params.load()
+    settings = checks.load()
     with timings.stage("collect", settings.scale):
         for name, file in sources(settings).items():
             record = records.read_json(METRICS / f"{file}.json")
@@ -29,14 +32,14 @@ def main() -> None:
     print(f"{len(list(METRICS.glob('summary/*.json')))} experiments: dvc metrics show")
 
 
-def sources(settings: params.Params) -> dict[str, str]:
+def sources(settings: Params) -> dict[str, str]:
     """The file under metrics/ that each row of the table is taken from."""
-    found = {key: f"evaluate/{key}" for key in [*settings.train, *settings.transfer]}
+    files = {key: f"evaluate/{key}" for key in [*settings.train, *settings.transfer]}
     if settings.one_vs_rest:
-        found["one_vs_rest"] = "one_vs_rest"
-    found |= {f"learning_curve_{key}": f"learning_curve/{key}" for key in settings.learning_curve}
-    found |= {key: f"tune/{key}" for key in settings.tune}
-    return found | {key: f"finetune/{key}" for key in settings.finetune}
+        files["one_vs_rest"] = "one_vs_rest"
+    files |= {f"learning_curve_{key}": f"learning_curve/{key}" for key in settings.learning_curve}
+    files |= {key: f"tune/{key}" for key in settings.tune}
+    return files | {key: f"finetune/{key}" for key in [*settings.repeat, *settings.finetune]}
 
 
 if __name__ == "__main__":

@@ -13,7 +13,12 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from stages.lib import arrays, command, layers, params, pictures, records, timings
+from relearn import checks
+from relearn.data import arrays, records
+from relearn.networks import shorthand
+from relearn.painting import pictures
+from relearn.params.data import Describe
+from relearn.process import command, timings
 
 COLUMNS = 8
 BINS = 64
@@ -21,8 +26,8 @@ FIRST_LABELS = 10
 
 
 def main(key: str) -> None:
-    settings = params.load()
-    spec = settings.experiment("describe", key)
+    settings = checks.load()
+    spec: Describe = settings.experiment("describe", key)
     with timings.stage(f"describe@{key}", settings.scale):
         images, labels = arrays.open_dataset(spec.images, "train")
         _, test_labels = arrays.open_dataset(spec.images, "test")
@@ -33,21 +38,21 @@ def main(key: str) -> None:
         example.save(folder / f"{key}_example.png")
         example.resize((spec.side, spec.side), Image.Resampling.BILINEAR).save(folder / f"{key}_scaled.png")
         records.write_csv(folder / f"{key}_histogram.csv", histogram(images[: spec.train_images]))
-        found: dict[str, int | str] = {
+        metrics: dict[str, int | str] = {
             "first_labels": " ".join(map(str, labels[:FIRST_LABELS].tolist())),
             "sheet_labels": " ".join(names[label] for label in labels[: spec.sheet]),
         }
         for split, seen in (("train", labels[: spec.train_images]), ("test", test_labels[: spec.test_images])):
             counts = np.bincount(seen, minlength=len(names)).tolist()
-            found |= {f"{split}_{name}": count for name, count in zip(names, counts, strict=True)}
-        records.write_json(Path(f"metrics/describe/{key}.json"), found)
-    print(f"{key}: labels of the first training images {found['first_labels']}")
+            metrics |= {f"{split}_{name}": count for name, count in zip(names, counts, strict=True)}
+        records.write_json(Path(f"metrics/describe/{key}.json"), metrics)
+    print(f"{key}: labels of the first training images {metrics['first_labels']}")
 
 
 def histogram(images: np.ndarray) -> pd.DataFrame:
     """Shares of all pixel values, channel by channel, before and after caffe's preprocessing (less ImageNet's mean)."""
     rows = []
-    for channel, (name, mean) in enumerate(zip(("red", "green", "blue"), layers.IMAGENET_MEAN, strict=True)):
+    for channel, (name, mean) in enumerate(zip(("red", "green", "blue"), shorthand.IMAGENET_MEAN, strict=True)):
         counts = np.bincount(images[..., channel].ravel(), minlength=256)
         binned = counts.reshape(BINS, -1).sum(axis=1) / counts.sum()
         start = np.arange(BINS) * (256 / BINS)

@@ -6,18 +6,22 @@ Reads  params download.<key> (or archives.<key>); DATASETS_DIR, .cache/downloads
 Writes data/<key>/{train,test}_{images,labels}.npy, classes.json (or data/archives/<key>)
 """
 
-import os
 import shutil
 
-from stages.lib import arrays, command, params, sources, timings
+from relearn import checks
+from relearn.data import arrays
+from relearn.params.data import Download
+from relearn.params.whole import Params
+from relearn.process import atomic, command, timings
+from relearn.sources import sources
 
 
 def main(key: str) -> None:
-    settings = params.load()
+    settings = checks.load()
     if key in settings.archives:
         archive(settings, key)
         return
-    spec = settings.experiment("download", key)
+    spec: Download = settings.experiment("download", key)
     with timings.stage(f"download@{key}", settings.scale):
         folder = arrays.DATA / key
         arrays.write(folder, **sources.arrays(key, spec))
@@ -25,14 +29,13 @@ def main(key: str) -> None:
     print(f"{folder}: {spec.train_images} training and {spec.test_images} test images, every SHA-256 as expected")
 
 
-def archive(settings: params.Params, key: str) -> None:
+def archive(settings: Params, key: str) -> None:
     """Copies a file of photographs to data/archives/<key>, whole or not at all."""
     with timings.stage(f"download@{key}", settings.scale):
         source = sources.files(key, settings.archives[key].sources)[0]
         path = arrays.DATA / "archives" / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, partial := path.with_suffix(".partial"))
-        os.replace(partial, path)
+        with atomic.replacing(path) as partial:
+            shutil.copyfile(source, partial)
     print(f"{path}: {source.name}, {path.stat().st_size / 1e6:.0f} MB, SHA-256 as expected")
 
 

@@ -7,17 +7,22 @@ Writes data/embeddings/<key>/{train,test}_{features,labels}.npy, classes.json
 """
 
 import itertools
-import os
-import platform
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from stages.lib import arrays, backbones, command, compute, keras_file, nets, params, timings
-from stages.lib.engine import keras, tf
-from stages.lib.progress import Progress
+from relearn import checks
+from relearn.backbones import backbones
+from relearn.data import arrays, places
+from relearn.networks import keras_file, nets
+from relearn.networks.engine import keras, tf
+from relearn.params.training import Embed
+from relearn.params.whole import Params
+from relearn.process import atomic, command, timings
+from relearn.process.progress import Progress
+from relearn.training import compute
 
 BLOCK = 100
 SHARD = 20 * BLOCK  # images of a job on a cluster; whole blocks, so that every block has the images it has without one
@@ -25,8 +30,8 @@ SHARDS = Path(".state/embed")
 
 
 def main(key: str) -> None:
-    settings = params.load()
-    spec = settings.experiment("embed", key)
+    settings = checks.load()
+    spec: Embed = settings.experiment("embed", key)
     with timings.stage(f"embed@{key}", settings.scale):
         threads = int(compute.configure(settings.compute)["threads"])
         lower = network(spec)
@@ -48,7 +53,7 @@ def main(key: str) -> None:
     print(f"{folder}: {np.prod(shape[1:])} numbers an image, from {spec.model}.{lower.layers[-1].name}")
 
 
-def fanned_out(settings: params.Params, key: str, threads: int, limits: dict[str, int | None]) -> dict[str, list[Path]]:
+def fanned_out(settings: Params, key: str, threads: int, limits: dict[str, int | None]) -> dict[str, list[Path]]:
     """Files with the features of each split, in order: each made by a job on a cluster."""
     images = settings.experiment("embed", key).images
     counts = {split: len(arrays.open_dataset(images, split)[0][:limit]) for split, limit in limits.items()}
@@ -57,29 +62,27 @@ def fanned_out(settings: params.Params, key: str, threads: int, limits: dict[str
     return {split: [path for path, job in zip(paths, jobs, strict=True) if job[0] == split] for split in limits}
 
 
-def embed_shard(settings: params.Params, key: str, threads: int, split: str, start: int, stop: int) -> Path:
+def embed_shard(settings: Params, key: str, threads: int, split: str, start: int, stop: int) -> Path:
     """Features of the images from `start` to `stop`, in a file of their own that is there as a whole or not at all."""
     spec = settings.experiment("embed", key)
     compute.configure(settings.compute, threads)
     lower = network(spec)
     images = arrays.open_dataset(spec.images, split)[0][start:stop]
     whole = SHARDS / f"{key}-{split}-{start}.npy"
-    partly = whole.with_suffix(f".{platform.node()}-{os.getpid()}.partial")
     blocks = features(lower, images, spec, f"embed@{key} {split} from {start}")
-    arrays.write_blocks(partly, (len(images), *lower.output_shape[1:]), blocks, dtype(spec))
-    os.replace(partly, whole)
+    with atomic.replacing(whole) as partial_file:
+        arrays.write_blocks(partial_file, (len(images), *lower.output_shape[1:]), blocks, dtype(spec))
     return whole
 
 
-def dtype(spec: params.Embed) -> str:
+def dtype(spec: Embed) -> str:
     """float32, but float16 for maps of features: it halves 100,352 numbers an image."""
     return "float16" if spec.model.startswith("backbones/") and not spec.pooled else "float32"
 
 
-def network(spec: params.Embed) -> keras.Model:
+def network(spec: Embed) -> keras.Model:
     """Images in, the features out that `spec` asks for."""
-    path = Path(f"models/{spec.model}.keras")
-    model = keras_file.load(path)
+    model = keras_file.load(places.model(spec.model))
     if spec.layer:
         lower = nets.cut(backbones.resized(model, spec.side) if spec.side else model, spec.layer)
     else:
@@ -89,7 +92,7 @@ def network(spec: params.Embed) -> keras.Model:
     return lower
 
 
-def features(lower: keras.Model, images: np.ndarray, spec: params.Embed, label: str) -> Iterator[np.ndarray]:
+def features(lower: keras.Model, images: np.ndarray, spec: Embed, label: str) -> Iterator[np.ndarray]:
     """The network's output block by block; images scaled to its side (bilinear) or centred on black."""
     for start in Progress(range(0, len(images), BLOCK), desc=label, unit="block"):
         block = images[start : start + BLOCK]

@@ -8,17 +8,23 @@ Writes models/backbones/<key>.keras, models/backbones/<key>.json (side, features
 
 from pathlib import Path
 
-from stages.lib import backbones, command, keras_file, params, records, sources, timings
-from stages.lib.engine import keras
+from relearn import checks
+from relearn.backbones import backbones
+from relearn.data import records
+from relearn.networks import keras_file
+from relearn.networks.engine import keras
+from relearn.params.base import Place
+from relearn.params.data import Backbone
+from relearn.process import command, timings
+from relearn.sources import sources
 
 
 def main(key: str) -> None:
-    settings = params.load()
-    spec = settings.experiment("backbones", key)
+    settings = checks.load()
+    spec: Backbone = settings.experiment("backbones", key)
     with timings.stage(f"fetch@{key}", settings.scale):
-        model = backbones.make(
-            spec, sources.files(key, spec.sources) if spec.sources and spec.weights == "imagenet" else [], settings.seed
-        )
+        files = sources.files(key, spec.sources) if spec.sources and spec.weights == "imagenet" else []
+        model = backbones.make(spec, files, settings.seed)
         about = {
             "architecture": spec.architecture,
             "weights": spec.weights,
@@ -32,7 +38,7 @@ def main(key: str) -> None:
     print(f"{key}: {spec.architecture} with weights {spec.weights}, {model.count_params():,} parameters, {about['side']} pixels")
 
 
-def class_names(model: keras.Model, place: params.Place | None) -> list[str]:
+def class_names(model: keras.Model, place: Place | None) -> list[str]:
     """ImageNet's class names for a network that ends with their probabilities; for any other none."""
     if place is None or tuple(model.output_shape) != (None, 1000):
         return []

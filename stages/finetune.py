@@ -1,70 +1,77 @@
-"""Train several repeats on a small data set, from fresh weights or from a trained network partly frozen.
+"""Train several repeats on a small data set: from fresh weights, or from a trained network partly frozen.
 
     python -m stages.finetune freeze_both
 
-Reads  params finetune.<key>, nets.<net>; models/<base>.keras, data/<images>, data/views/<labels>
+Reads  params finetune.<key> (or repeat.<key>), protocols.<protocol>, nets.<net>; models/<start>.keras, data/<images>,
+       data/views/<labels>
 Writes metrics/finetune/<key>.json, plots/finetune/<key>.csv (each repeat)
 """
 
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from stages.lib import arrays, command, compute, params, records, scores, seeds, state, timings
+from relearn import checks
+from relearn.data import arrays, places, records, seeds
+from relearn.params.training import Finetune, Repeat
+from relearn.params.whole import Params
+from relearn.process import command, states, timings
+from relearn.scoring import scores
+from relearn.training import compute
 
 
 def main(key: str) -> None:
-    settings = params.load()
-    spec = settings.experiment("finetune", key)
+    settings = checks.load()
+    spec = block(settings, key)
     with timings.stage(f"finetune@{key}", settings.scale):
-        train, jobs = partial(train_one, settings, key), [(repeat,) for repeat in range(spec.repeats)]
-        repeats, machines = zip(*compute.fan_out(settings.compute, train, jobs, f"finetune@{key}"), strict=True)
-        table = pd.DataFrame(repeats)
-        after, before = table["accuracy"].tolist(), table["accuracy_before"].tolist()
-        found = {
+        jobs = [(repeat,) for repeat in range(spec.repeats)]
+        rows, machines = zip(*compute.fan_out(settings.compute, partial(train_one, settings, key), jobs, f"finetune@{key}"),
+                             strict=True)  # fmt: skip
+        table = pd.DataFrame(rows)
+        metrics = {
             "repeats": spec.repeats,
-            "accuracy": float(np.mean(after)),
-            "standard_error": scores.standard_error(after),
-            "accuracy_before": float(np.mean(before)),
-            "trainable_parameters": repeats[0]["trainable_parameters"],
+            "accuracy": float(table["accuracy"].mean()),
+            "standard_error": table[["accuracy"]].sem().item(),  # NaN for one repeat
+            "accuracy_before": float(table["accuracy_before"].mean()),
+            "trainable_parameters": rows[0]["trainable_parameters"],
         }
-        records.write_json(Path(f"metrics/finetune/{key}.json"), found | machines[0])
+        records.write_json(Path(f"metrics/finetune/{key}.json"), metrics | machines[0])
         records.write_csv(Path(f"plots/finetune/{key}.csv"), table)
-        for repeat in range(spec.repeats):
-            state.finish_all(f"finetune-{key}-{repeat}")
-    print(f"{key}: accuracy {found['accuracy']:.4f} +- {found['standard_error']:.4f} over {spec.repeats} repeats")
+        states.finish(f"finetune-{key}")
+    print(f"{key}: accuracy {metrics['accuracy']:.4f} +- {metrics['standard_error']:.4f} over {spec.repeats} repeats")
 
 
-def train_one(settings: params.Params, key: str, repeat: int) -> tuple[dict[str, float | int], dict[str, str | int]]:
-    """One repeat with seeds of its own: accuracy before and after training on the scored test images, and on what."""
-    from stages.lib import fit, keras_file, nets  # TensorFlow, which only the workers need
+def block(settings: Params, key: str) -> Repeat:
+    """The block of `repeat` or of `finetune`."""
+    return settings.repeat[key] if key in settings.repeat else settings.experiment("finetune", key)
 
-    spec = settings.experiment("finetune", key)
+
+def train_one(settings: Params, key: str, repeat: int) -> tuple[dict[str, float | int], dict[str, str | int]]:
+    """One repeat with seeds of its own: accuracy before and after training on the scored test images, and the machine."""
+    from relearn.networks import keras_file, nets  # TensorFlow, which only the workers need
+    from relearn.training import fit
+    from relearn.training.train import train
+
+    spec = block(settings, key)
     machine = compute.configure(settings.compute, threads=1)
     view = arrays.open_view(spec.images, spec.labels)
-    train, validation, score = view.parts(spec.validation, spec.holdout)
+    parts = view.parts(spec.validation, spec.holdout)
     seed = seeds.derive(settings.seed, "finetune", key, repeat)
-    if spec.base is None:
-        model = nets.build(settings.nets[spec.net], train.image_shape, len(view.classes), seed, nets.front(spec, train))
+    if isinstance(spec, Finetune):
+        model = nets.adapt(keras_file.load(places.model(spec.start)), len(view.classes), spec.head, spec.freeze, seed)
     else:
-        model = nets.adapt(keras_file.load(Path(spec.start)), len(view.classes), spec.head, spec.freeze, seed)
-    trained = nets.trainer(model, spec, len(train))
-    weights = model.get_weights()
-    before = scores.accuracy(score.labels, fit.predict(model, score).argmax(axis=1))
-    kept = state.folder(f"finetune-{key}-{repeat}", spec.model_dump(), seed, machine,
-                             splits=[train, validation], weights=weights)  # fmt: skip
-    history = fit.run(trained, train, validation, spec, seed, kept, f"{key} repeat {repeat + 1}")
-    result: dict[str, float | int] = {
+        model = nets.for_data(settings.nets[spec.net], spec, parts.train, len(view.classes), seed)
+    before = scores.accuracy(parts.score.labels, fit.predict(model, parts.score).argmax(axis=1))
+    training = train(model, spec, parts[:2], seed, machine, f"finetune-{key}-{repeat}", f"{key} repeat {repeat + 1}")
+    return {
         "repeat": repeat + 1,
         "seed": seed,
         "accuracy_before": before,
-        "accuracy": scores.accuracy(score.labels, fit.predict(model, score).argmax(axis=1)),
-        "loss": float(history["loss"].iloc[-1]),
-        "trainable_parameters": sum(int(np.prod(weight.shape)) for weight in model.trainable_weights),
-    }
-    return result, machine
+        "accuracy": scores.accuracy(parts.score.labels, fit.predict(model, parts.score).argmax(axis=1)),
+        "loss": training.last["loss"],
+        "trainable_parameters": nets.trainable_parameters(model),
+    }, machine
 
 
 if __name__ == "__main__":

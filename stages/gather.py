@@ -15,19 +15,22 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.lib import albums, arrays, command, params, photographs, records, splits, timings
-from stages.lib.albums import Album
-from stages.lib.params import PhotoSet
-from stages.lib.progress import Progress
-from stages.lib.splits import Digests, Unit
+from relearn import checks
+from relearn.data import arrays, records
+from relearn.params.photos import PhotoSet
+from relearn.photos import albums, photographs, splits
+from relearn.photos.albums import Album
+from relearn.photos.splits import Digests, Unit
+from relearn.process import command, timings
+from relearn.process.progress import Progress
 
 BLOCK = 500
 NAMED = 10  # unreadable files that are named one by one
 
 
 def main(key: str) -> None:
-    settings = params.load()
-    spec = settings.experiment("datasets", key)
+    settings = checks.load()
+    spec: PhotoSet = settings.experiment("datasets", key)
     with timings.stage(f"gather@{key}", settings.scale):
         album = albums.open_album(spec)
         arrays.DATA.mkdir(exist_ok=True)
@@ -42,7 +45,7 @@ def main(key: str) -> None:
             doubtful = splits.in_two_classes(album, digests)
             sides = splits.of_album(album, spec, kept, digests, settings.seed)
             write(arrays.DATA / key, album, sides, pixels)
-        found = {f"{side}_images": sum(map(len, parts)) for side, parts in sides.items()} | {
+        metrics = {f"{side}_images": sum(map(len, parts)) for side, parts in sides.items()} | {
             "classes": len(album.classes),
             "unreadable": len(album.photos) - len(digests),
             "identical": len(digests) - len(kept) - len(doubtful),
@@ -51,8 +54,8 @@ def main(key: str) -> None:
             "groups_kept_together": sum(len(part) > 1 for parts in sides.values() for part in parts),
         }
         sheet(key, Path(f"plots/gather/{key}.png"))
-        records.write_json(Path(f"metrics/gather/{key}.json"), found)
-    print(f"{arrays.DATA / key}:", ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in found.items()))
+        records.write_json(Path(f"metrics/gather/{key}.json"), metrics)
+    print(f"{arrays.DATA / key}:", ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in metrics.items()))
 
 
 def read(album: Album, spec: PhotoSet, pixels: np.ndarray, label: str) -> Digests:

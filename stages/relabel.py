@@ -8,13 +8,15 @@ Writes data/views/<key>/{train,test}_{index,labels}.npy, classes.json, view.json
 
 import numpy as np
 
-from stages.lib import arrays, command, params, records, seeds, timings
-from stages.lib.params import Relabel
+from relearn import checks
+from relearn.data import arrays, records, seeds
+from relearn.params.data import Relabel
+from relearn.process import command, timings
 
 
 def main(key: str) -> None:
-    settings = params.load()
-    spec = settings.experiment("relabel", key)
+    settings = checks.load()
+    spec: Relabel = settings.experiment("relabel", key)
     with timings.stage(f"relabel@{key}", settings.scale):
         folder = arrays.VIEWS / key
         for split, limit in (("train", spec.train_images), ("test", spec.test_images)):

@@ -11,17 +11,23 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from stages.lib import command, page, params, records, sections, state, timings
-from stages.lib.params import Params
+from relearn import checks
+from relearn.data import records
+from relearn.params.whole import Params
+from relearn.process import command, states, timings
+from relearn.report import page, printed, sections
+from relearn.report.printed import Row
 
 METRICS = Path("metrics")
+TIMED = ("download", "augment", "describe", "relabel", "train", "learning_curve", "embed", "tsne", "classify", "tune",
+         "finetune", "predict", "style_transfer", "transfer")  # fmt: skip
 PACKAGES = ("dvc", "keras", "tensorflow", "scikit-learn", "numpy")
 
 
 def main() -> None:
-    settings = params.load()
+    settings = checks.load()
     with timings.stage("report", settings.scale):
-        rows = [compared(row) | {"backbone": settings.backbone_of(row.metric)} for row in params.load_printed(settings)]
+        rows = [compared(row) | {"backbone": printed.backbone_of(settings, row.metric)} for row in printed.load(settings)]
         results = {
             "scale": settings.scale,
             "seed": settings.seed,
@@ -32,16 +38,16 @@ def main() -> None:
         }
         folder = Path("reports") / settings.scale
         records.write_json(folder / "results.json", results)
-        times = timings.read(settings.scale, settings.stages())
-        html = page.render(results, sections.build(settings, rows), times, records.HEADLINE, len(settings.stages()))
+        times = timings.read(settings.scale, stages := timed(settings))
+        html = page.render(results, sections.build(settings, rows), times, records.HEADLINE, len(stages))
         (folder / "index.html").write_text(html)
-        state.sweep()
+        states.sweep()
     if rows:
         print(page_table(rows))
     print(f"Report: {folder / 'index.html'}")
 
 
-def compared(row: params.Row) -> dict[str, Any]:
+def compared(row: Row) -> dict[str, Any]:
     """A printed number with the one that our metric file has for it."""
     name, _, column = row.metric.rpartition(".")
     path = METRICS / f"{name}.json"
@@ -56,13 +62,23 @@ def machine(settings: Params) -> dict[str, Any]:
     """Precision, threads and processor of the trainings, as each training noted them."""
     dictionaries = ("train", "transfer", "learning_curve", "tune", "finetune")
     files = [f"{name}/{key}" for name in dictionaries for key in getattr(settings, name)]
+    files += [f"finetune/{key}" for key in settings.repeat]
     notes = [records.read_json(METRICS / f"{file}.json") for file in files]
     return {field: " or ".join(sorted({str(note[field]) for note in notes})) for field in ("precision", "threads", "cpu")}
 
 
+def timed(settings: Params) -> list[str]:
+    """Names of all stages, as their scripts note their times."""
+    names = [f"{name}@{key}" for name in TIMED for key in getattr(settings, name)]
+    names += [f"download@{key}" for key in settings.archives] + [f"fetch@{key}" for key in settings.backbones]
+    names += [f"gather@{key}" for key in settings.datasets] + [f"finetune@{key}" for key in settings.repeat]
+    names += [f"evaluate@{key}" for key in [*settings.train, *settings.transfer]]
+    return [*names, *(["one_vs_rest"] if settings.one_vs_rest else []), "collect", "report"]
+
+
 def page_table(rows: list[dict[str, Any]]) -> str:
     """The first table for a terminal."""
-    lines = [f"{'':4}{'experiment':58}{'printed':>18}{'we got':>18}"]
+    lines = [f"{'':4}{'experiment':58}{'printed':>18}{'ours':>18}"]
     for row in rows:
         if not row["detail"]:
             text = page.texts(row)

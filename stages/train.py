@@ -8,35 +8,36 @@ Writes models/<key>.keras, plots/history/<key>.csv, metrics/train/<key>.json
 
 from pathlib import Path
 
-from stages.lib import arrays, command, compute, fit, keras_file, nets, params, records, seeds, state, timings
+from relearn import checks
+from relearn.data import arrays, records, seeds
+from relearn.networks import keras_file, nets
+from relearn.params.training import Fit
+from relearn.process import command, states, timings
+from relearn.training import compute
+from relearn.training.train import train
 
 
 def main(key: str) -> None:
-    settings = params.load()
-    spec = settings.experiment("train", key)
+    settings = checks.load()
+    spec: Fit = settings.experiment("train", key)
     with timings.stage(f"train@{key}", settings.scale):
         machine = compute.configure(settings.compute)
-        scope, spread = compute.scope(settings.compute)
+        scope, replicas = compute.scope(settings.compute)
         view = arrays.open_view(spec.images, spec.labels)
         parts = view.parts(spec.validation, spec.holdout)
-        compute.split_evenly(len(parts.train) // parts.train.copies, spec.batch, spread.get("replicas", 1))
-        machine |= spread
+        compute.split_evenly(len(parts.train), spec.batch, replicas.get("replicas", 1))
         seed = seeds.derive(settings.seed, "train", key)
-        net = settings.nets[spec.net]
         with scope:
-            model = nets.build(net, view.train.image_shape, len(view.classes), seed, nets.front(spec, parts.train))
-            trained = nets.trainer(model, spec, len(parts.train))
+            model = nets.for_data(settings.nets[spec.net], spec, parts.train, len(view.classes), seed)
             print(nets.summary(model))
-            print(f"{key}: {len(parts.train)} images, {machine}", flush=True)
-            kept = state.folder(f"train-{key}", spec.model_dump(), net, seed, machine, splits=parts[:2])
-            history = fit.run(trained, parts.train, parts.validation, spec, seed, kept, key)
+            print(f"{key}: {len(parts.train)} images, {machine | replicas}", flush=True)
+            training = train(model, spec, parts[:2], seed, machine | replicas, f"train-{key}", key)
         keras_file.save(model, Path(f"models/{key}.keras"))
-        records.write_csv(Path(f"plots/history/{key}.csv"), history)
-        last = {str(name): float(value) for name, value in history.iloc[-1].items() if name != "epoch"}
+        records.write_csv(Path(f"plots/history/{key}.csv"), training.history)
         petaflop = nets.TRAINING * nets.operations(model) * len(parts.train) * spec.epochs / 1e15
         about = {"images": len(parts.train), "epochs": spec.epochs, "parameters": model.count_params(), "petaflop": petaflop}
-        records.write_json(Path(f"metrics/train/{key}.json"), about | last | machine)
-        state.finish(kept)
+        records.write_json(Path(f"metrics/train/{key}.json"), about | training.last | machine | replicas)
+        states.finish(f"train-{key}")
 
 
 if __name__ == "__main__":

@@ -13,18 +13,21 @@ import pandas as pd
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
-from stages.lib import arrays, command, params, records, seeds, timings
+from relearn import checks
+from relearn.data import arrays, records, seeds
+from relearn.params.training import Tsne
+from relearn.process import command, timings
 
 
 def main(key: str) -> None:
-    settings = params.load()
-    spec = settings.experiment("tsne", key)
+    settings = checks.load()
+    spec: Tsne = settings.experiment("tsne", key)
     with timings.stage(f"tsne@{key}", settings.scale):
         folder = arrays.DATA / "embeddings" / spec.features
         features, labels = arrays.read(folder / "test_features.npy"), arrays.read(folder / "test_labels.npy")
         names = np.array(arrays.read_classes(folder))
-        wanted = range(len(names)) if spec.classes is None else spec.classes
-        rows = np.flatnonzero(np.isin(labels, list(wanted)))[: spec.images]
+        kept = range(len(names)) if spec.classes is None else spec.classes
+        rows = np.flatnonzero(np.isin(labels, list(kept)))[: spec.images]
         print(f"{key}: {len(rows)} images", flush=True)
         seed = seeds.derive(settings.seed, "tsne", key)
         layout = TSNE(perplexity=spec.perplexity, init="pca", random_state=seed, verbose=1, n_jobs=1)

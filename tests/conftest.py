@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from stages.lib import params
+from relearn import checks
+from relearn.params.whole import Params
 
 ROOT = Path(__file__).resolve().parents[1]
 # The files that take longest: workers that begin with them end together.
@@ -30,10 +31,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-def params_with(tmp_path: Path) -> Callable[..., params.Params]:
+def params_with(tmp_path: Path) -> Callable[..., Params]:
     """Loads the project's params.yaml with some values replaced: params_with({"train.deep_sgd.batch": 0})."""
 
-    def load(changes: dict[str, Any]) -> params.Params:
+    def load(changes: dict[str, Any]) -> Params:
         raw = yaml.safe_load((ROOT / "params.yaml").read_text())
         for path, value in changes.items():
             *parents, last = path.split(".")
@@ -42,6 +43,6 @@ def params_with(tmp_path: Path) -> Callable[..., params.Params]:
                 node = node[int(name) if isinstance(node, list) else name]
             node[last] = value
         (tmp_path / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
-        return params.load(tmp_path / "params.yaml")
+        return checks.load(tmp_path / "params.yaml")
 
     return load

@@ -11,8 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from stages.lib import lockfile
-from tools.lib import clones
+from relearn.process import lockfile
+from tests.support import clones
 
 UNFINISHED = "??/*.tmp"  # DVC copies into its cache under such a name, and renames what is whole
 ABANDONED = 3600.0  # seconds without a write: no copy that goes on takes so long for its next block

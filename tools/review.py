@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dvc.exceptions import DvcException
 
-from tools.lib import changes, pairs, wording
+from relearn.review import changes, pairs, wording
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -11,8 +11,8 @@ from typing import Any
 import dvc.api
 import pandas as pd
 
-from stages.lib import figures
-from tools.lib import verdicts
+from relearn.report import figures
+from relearn.review import verdicts
 
 COLOURS = "<style>:root{color:#1f2328}@media (prefers-color-scheme:dark){:root{color:#e6edf3}}</style>"
 

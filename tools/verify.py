@@ -16,8 +16,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from tools.lib import clones
-from tools.lib.clones import Settings
+from tests.support import clones
+from tests.support.clones import Settings
 
 DEFAULT = ("evaluate@lenet", "classify@probe", "train@head_best", "finetune@freeze_both", "style_transfer@pagoda")
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from stages.lib.engine import keras
+from relearn.networks.engine import keras
 
 L = keras.layers
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import psutil
 
-from stages.lib import compute
-from stages.lib.params import Compute
+from relearn.params.base import Compute
+from relearn.training import compute
 
 LOOKED_AT = 5.0  # seconds in which nothing of ours runs
 PACKAGES = ("tensorflow", "keras", "numpy", "dvc")

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from ruamel.yaml import YAML
 
-from stages.lib import arrays
-from stages.lib.arrays import Split
-from tools.lib import clones
+from relearn.data import arrays
+from relearn.data.arrays import Split
+from tests.support import clones
 
 ROOT = clones.ROOT
 NEEDED = ("data/cifar10", "models/backbones/lite0.keras")

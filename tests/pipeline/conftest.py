@@ -13,7 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.conftest import ROOT
-from tools.lib import clones, pruning
+from tests.support import clones, pruning
 
 
 class Clone:

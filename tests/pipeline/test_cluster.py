@@ -16,11 +16,11 @@ import psutil
 import pytest
 from ruamel.yaml import YAML
 
-from stages.lib import arrays, compute
-from stages.lib.params import Compute
+from relearn.data import arrays
+from relearn.params.base import Compute
+from relearn.training import compute
 from tests.conftest import ROOT
-from tools import torture
-from tools.lib import clusters
+from tests.support import clusters, torture
 
 IMAGES = 2_300  # more than one shard of an embedding
 EPOCHS = 6

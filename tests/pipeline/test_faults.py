@@ -11,8 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tools import fulldisk, torture
-from tools.lib import clones
+from tests.support import clones, fulldisk, torture
 
 LONG = 300  # epochs, so that the training is still running when it is stopped
 PATIENCE = 60  # seconds in which what should happen has to

@@ -4,8 +4,7 @@ import random
 
 import yaml
 
-from tools import torture
-from tools.lib import clones
+from tests.support import clones, torture
 
 CHAIN = [
     "finetune@freeze_both", "tsne@digits_3_5_8", "tune@head_grid", "predict@photographs",

@@ -11,7 +11,7 @@ import yaml
 from tests.conftest import ROOT
 from tests.pipeline.conftest import Clone
 from tests.pipeline.test_repro import ran
-from tools.lib import samples
+from tests.support import samples
 
 
 @pytest.fixture(scope="session")

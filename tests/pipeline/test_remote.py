@@ -12,7 +12,7 @@ from moto.server import ThreadedMotoServer
 from tests.pipeline.conftest import Clone
 from tests.pipeline.loopback import BreakingProxy, Sshd
 from tests.pipeline.test_repro import ran
-from tools.lib import samples
+from tests.support import samples
 
 # What runs in seconds, without TensorFlow. The other stages are taken out: `dvc pull` complains of outputs that nobody has made.
 FEW = {"download": {"mnist": {}}, "relabel": {"mnist_in_order": {"images": "mnist"}}, "classify": {"raw": {"features": "mnist"}}}

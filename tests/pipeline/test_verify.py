@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from tests.conftest import ROOT
+from tests.support import clones
 from tools import verify
-from tools.lib import clones
 
 LOCK = {
     "train@a": {"outs": [{"path": "models/a.keras", "md5": "1"}, {"path": "metrics/train/a.json", "md5": "2"}]},

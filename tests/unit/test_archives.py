@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.lib import archives
+from relearn.sources import archives
 
 
 def tgz(path, members):

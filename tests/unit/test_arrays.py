@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from stages.lib import arrays
+from relearn.data import arrays
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.lib import augmentation
-from stages.lib.params import Augment
+from relearn.params.data import Augment
+from relearn.sources import augmentation
 
 SPEC = Augment(images="cifar10", source_images=200, crop=28, copies=9, mirror_probability=0.5,
                rotate_probability=1 / 3, max_degrees=5.0, max_offset=2)  # fmt: skip

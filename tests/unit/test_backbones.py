@@ -8,14 +8,18 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
+from relearn.XXX import load
 from skimage import data
 from sklearn.datasets import load_sample_images
 
-from stages import fetch, inspect_model
-from stages.lib import applications, backbones, downloads, efficientnet, keras_file, nets, sources, torch_file
-from stages.lib.engine import keras
-from stages.lib.params import Backbone, load
+from relearn.backbones import applications, backbones, efficientnet, torch_file
+from relearn.networks import keras_file, nets
+from relearn.networks.engine import keras
+from relearn.params.data import Backbone
+from relearn.sources import downloads, sources
+from stages import fetch
 from tests.conftest import ROOT
+from tools import inspect_model
 
 TINY = "efficientnet_lite0"
 

@@ -14,12 +14,13 @@ from bench import __main__ as bench_main
 from bench import accuracy, augmentation, embedding, features, overhead, repeats, table, training
 from bench.lib import chapters, machine, rows, trials, workplaces
 from bench.lib.trials import Way
-from stages.lib import augmentation as ours
-from stages.lib import nets, params
-from stages.lib.arrays import Split
-from stages.lib.engine import keras
+from relearn import checks
+from relearn.data.arrays import Split
+from relearn.networks import nets
+from relearn.networks.engine import keras
+from relearn.sources import augmentation as ours
 from tests.conftest import ROOT
-from tools.lib import clones
+from tests.support import clones
 
 RATIO = {"median": 2.0, "lowest": 1.5, "highest": 2.5}
 NET = {
@@ -127,7 +128,7 @@ def described(layer: keras.layers.Layer) -> tuple[str, dict[str, object]]:
 
 @pytest.mark.parametrize("key", training.TITLES)
 def test_the_chapters_network_is_ours(key):
-    settings = params.load(ROOT / "params.yaml")
+    settings = checks.load(ROOT / "params.yaml")
     spec, side, n_classes = settings.train[key], *((28, 4) if key == "vehicles" else (32, 10))
     built = nets.build(settings.nets[spec.net], (side, side, 3), n_classes, 0)
     theirs = chapters.NETWORKS[key]()
@@ -141,7 +142,7 @@ def test_the_chapters_network_is_ours(key):
 
 @pytest.mark.parametrize("key", ["shallow_adadelta", "cifar_deeper"])
 def test_the_chapters_pixels_are_ours(key):
-    settings = params.load(ROOT / "params.yaml")
+    settings = checks.load(ROOT / "params.yaml")
     images = np.random.default_rng(5).integers(0, 256, (20, 4, 4, 3), "uint8")
     labels = np.arange(20) % 10
     split = Split(images, np.arange(20), labels, labels)
@@ -215,7 +216,7 @@ def test_the_overhead_of_a_whole_run_is_the_time_between_its_stages(tmp_path, mo
     monkeypatch.setattr(workplaces, "ROOT", tmp_path)
     monkeypatch.setattr(clones, "lock", lambda folder: {"a": {}, "b": {}, "c": {}})
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
-    folder = tmp_path / ".state/timings" / params.load(ROOT / "params.yaml").scale
+    folder = tmp_path / ".state/timings" / checks.load(ROOT / "params.yaml").scale
     folder.mkdir(parents=True)
     for end, name in ((10.0, "a"), (24.0, "b"), (34.0 + pause, "c"), (999.0, "forgotten")):
         (folder / f"{name}.json").write_text(json.dumps({"stage": name, "seconds": 10.0}))
@@ -234,7 +235,7 @@ def test_so_many_simulated_images_are_allowed(tmp_path, images):
     settings = yaml.safe_load((ROOT / "params.yaml").read_text())
     embedding.simulated(settings, images)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
-    found = params.load(tmp_path / "params.yaml")
+    found = checks.load(tmp_path / "params.yaml")
     assert (found.embed["first_2000"].train_images, found.embed["first_2000"].side) == (images, None)
 
 

@@ -8,7 +8,7 @@ import sys
 import psutil
 import pytest
 
-from stages.lib import command
+from relearn.process import command
 from tests.conftest import ROOT
 
 SLEEPER = "import time; from stages.lib import command; command.end_with_parent(); print('up', flush=True); time.sleep(120)"

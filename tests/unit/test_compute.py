@@ -2,8 +2,8 @@ import sys
 
 import pytest
 
-from stages.lib import compute
-from stages.lib.params import Compute
+from relearn.params.base import Compute
+from relearn.training import compute
 
 
 def spec(**changes):

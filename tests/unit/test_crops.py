@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from stages.lib import crops, fit
-from stages.lib.arrays import Split
-from stages.lib.params import Augmentation
+from relearn.data.arrays import Split
+from relearn.params.training import Augmentation
+from relearn.training import crops, fit
 
 IMAGES = np.random.default_rng(4).integers(0, 256, (40, 6, 5, 3), np.uint8)
 BOTH = Augmentation(mirror_in_turn=True, crop_padding=2)

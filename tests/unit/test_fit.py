@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.lib import fit, nets, state
-from stages.lib.arrays import Split
-from stages.lib.engine import tf
-from stages.lib.params import Fit
+from relearn.data.arrays import Split
+from relearn.networks import nets
+from relearn.networks.engine import tf
+from relearn.params.training import Fit
+from relearn.training import fit, state
 from tests.conftest import ROOT
 
 TRAINING = """

@@ -3,10 +3,14 @@
 import numpy as np
 import pytest
 
-from stages.lib import arrays, backbones, fit, frozen, nets
-from stages.lib.arrays import Split
-from stages.lib.engine import keras
-from stages.lib.params import Augmentation, Transfer
+from relearn.backbones import backbones, frozen
+from relearn.data import arrays
+from relearn.data.arrays import Split
+from relearn.networks import nets
+from relearn.networks.engine import keras
+from relearn.params.training import Augmentation
+from relearn.params.transfer import Transfer
+from relearn.training import fit
 
 HEAD = "GAP F6"
 CHANGES = Augmentation(rotation_degrees=30, mirror=True)

@@ -11,9 +11,11 @@ import pytest
 import yaml
 from PIL import Image
 
+from relearn.data import arrays
+from relearn.params.photos import PhotoSet
+from relearn.params.whole import Params
+from relearn.photos import albums, splits
 from stages import gather
-from stages.lib import albums, arrays, splits
-from stages.lib.params import Params, PhotoSet
 
 WHAT_IT_IS_FOR = {"recipe": "two_phases", "backbone": "lite0"}
 COMPUTE = {"precision": "float32", "threads": 1, "jobs": 1, "backend": "sequential"}

@@ -5,8 +5,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from stages.lib import keras_file, nets
-from stages.lib.engine import keras
+from relearn.networks import keras_file, nets
+from relearn.networks.engine import keras
 from tests.conftest import ROOT
 from tests.unit.test_nets import TINY
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from stages.lib import compute
-from stages.lib.params import Compute
+from relearn.params.base import Compute
+from relearn.training import compute
 from tests.conftest import ROOT
 
 CHILD = """

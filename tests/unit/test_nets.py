@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.lib import fit, keras_file, nets
-from stages.lib.arrays import Split
-from stages.lib.engine import keras
-from stages.lib.params import Augmentation, Fit
+from relearn.data.arrays import Split
+from relearn.networks import keras_file, nets
+from relearn.networks.engine import keras
+from relearn.params.training import Augmentation, Fit
+from relearn.training import fit
 
 TINY = "C4 P2 D.25 flatten F6 D.5"
 

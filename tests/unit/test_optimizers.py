@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from stages.lib import optimizers
-from stages.lib.engine import keras
-from stages.lib.params import Optimizer, Schedule
+from relearn.networks import optimizers
+from relearn.networks.engine import keras
+from relearn.params.training import Optimizer, Schedule
 
 
 def descent(**fields):

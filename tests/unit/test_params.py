@@ -3,11 +3,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages.lib import command, params
+from relearn import checks
+from relearn.params.base import SCALES, ParamsError, at_scale
+from relearn.process import command
 from tests.conftest import ROOT
 
 
-@pytest.mark.parametrize("scale", params.SCALES)
+@pytest.mark.parametrize("scale", SCALES)
 def test_the_projects_parameters_are_valid_at_every_scale(params_with, scale):
     assert params_with({"scale": scale}).scale == scale
 
@@ -52,7 +54,7 @@ def test_book_scale_is_the_other_chapters_protocol(params_with):
 def test_book_scale_of_the_photographs_is_the_chapters_protocol(tmp_path: Path):
     raw = yaml.safe_load((ROOT / "photos/params.yaml").read_text()) | {"scale": "book"}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(raw))
-    book = params.load(tmp_path / "params.yaml")
+    book = checks.load(tmp_path / "params.yaml")
     flowers, dogs = book.datasets["flowers17"], book.datasets["cats_vs_dogs"]
     assert (flowers.side, flowers.fit, flowers.test_fraction, flowers.limit) == (224, "crop", 0.25, 80)
     assert sum(map(len, flowers.together.values())) == 69
@@ -170,20 +172,20 @@ def test_book_scale_of_the_photographs_is_the_chapters_protocol(tmp_path: Path):
     ],
 )
 def test_a_mistake_is_told_by_key_value_and_what_is_allowed(params_with, changes, message):
-    with pytest.raises(params.ParamsError) as error:
+    with pytest.raises(ParamsError) as error:
         params_with(changes)
     assert message in str(error.value)
 
 
 def test_an_unknown_experiment_is_told_with_the_known_ones(params_with):
-    with pytest.raises(params.ParamsError, match=r"train\.nope: no such experiment; params.yaml has shallow_adadelta, deep_"):
+    with pytest.raises(ParamsError, match=r"train\.nope: no such experiment; params.yaml has shallow_adadelta, deep_"):
         params_with({}).experiment("train", "nope")
 
 
 def test_broken_yaml_is_an_error_of_the_parameters(tmp_path: Path):
     (tmp_path / "params.yaml").write_text("scale: [quick")
-    with pytest.raises(params.ParamsError, match=r"params.yaml"):
-        params.load(tmp_path / "params.yaml")
+    with pytest.raises(ParamsError, match=r"params.yaml"):
+        checks.load(tmp_path / "params.yaml")
 
 
 def test_no_key_is_one_that_dvcs_run_cache_leaves_out():
@@ -200,7 +202,7 @@ def test_no_key_is_one_that_dvcs_run_cache_leaves_out():
 
 def test_numbers_are_taken_at_the_scale_in_force():
     node = {"epochs": {"smoke": 1, "quick": 2, "book": 3}, "list": [{"n": {"smoke": 4, "quick": 5, "book": 6}}], "batch": 7}
-    assert params.at_scale(node, "book") == {"epochs": 3, "list": [{"n": 6}], "batch": 7}
+    assert at_scale(node, "book") == {"epochs": 3, "list": [{"n": 6}], "batch": 7}
 
 
 @pytest.mark.parametrize(
@@ -211,32 +213,32 @@ def test_numbers_are_taken_at_the_scale_in_force():
 )
 def test_a_printed_row_without_its_metric_is_told(params_with, tmp_path: Path, row, message):
     (tmp_path / "printed.yaml").write_text(f"rows: [{row}]")
-    with pytest.raises(params.ParamsError, match=message):
-        params.load_printed(params_with({}), tmp_path / "printed.yaml")
+    with pytest.raises(ParamsError, match=message):
+        printed.load(params_with({}), tmp_path / "printed.yaml")
 
 
 @pytest.mark.parametrize("folder", ["", "photos"])
 def test_every_printed_number_has_its_experiment(folder, monkeypatch):
     monkeypatch.chdir(ROOT / folder)
     rows = yaml.safe_load(Path("printed.yaml").read_text())["rows"]
-    assert [row.metric for row in params.load_printed(params.load())] == [row["metric"] for row in rows]
+    assert [row.metric for row in printed.load(checks.load())] == [row["metric"] for row in rows]
 
 
 def test_a_printed_row_of_an_experiment_that_was_taken_out_is_left_out(params_with, tmp_path: Path):
     (tmp_path / "printed.yaml").write_text("rows: [{id: K1, what: x, printed: 0.5, metric: evaluate/no.accuracy}]")
-    assert params.load_printed(params_with({}), tmp_path / "printed.yaml") == []
+    assert printed.load(params_with({}), tmp_path / "printed.yaml") == []
 
 
 @pytest.mark.parametrize("text", ["1e-05", "1e-3", "0.00001"])
 def test_a_rate_reads_as_dvc_writes_it(tmp_path: Path, text):
     whole = (ROOT / "params.yaml").read_text().replace("learning_rate: 0.01,", f"learning_rate: {text},")
     (tmp_path / "params.yaml").write_text(whole)
-    assert params.load(tmp_path / "params.yaml").train["deep_sgd"].optimizer.learning_rate == float(text)
+    assert checks.load(tmp_path / "params.yaml").train["deep_sgd"].optimizer.learning_rate == float(text)
 
 
 def test_a_name_for_two_experiments_is_told(params_with):
     fit = yaml.safe_load((ROOT / "params.yaml").read_text())["train"]["deep_sgd"]
-    with pytest.raises(params.ParamsError, match="freeze_both: is the name of two experiments"):
+    with pytest.raises(ParamsError, match="freeze_both: is the name of two experiments"):
         params_with({"train.freeze_both": fit})
 
 

@@ -8,7 +8,8 @@ import skimage.data
 import sklearn.datasets
 from PIL import Image
 
-from stages.lib import arrays, photographs
+from relearn.data import arrays
+from relearn.photos import photographs
 
 RED, WHITE, BLACK = [255, 0, 0], [255, 255, 255], [0, 0, 0]
 

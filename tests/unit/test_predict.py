@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from relearn.data import arrays
+from relearn.networks import keras_file, nets
+from relearn.networks.engine import keras
+from relearn.painting import naming
+from relearn.params.whole import Params
+from relearn.photos import photographs
+from relearn.process import command
+from relearn.training import compute
 from stages import predict
-from stages.lib import arrays, command, compute, keras_file, naming, nets, params, photographs
-from stages.lib.engine import keras
-from stages.lib.params import Params
 
 NAMES = ["ant", "bee", "cat", "dog", "emu", "fox"]
 FIT = {

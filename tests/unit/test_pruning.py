@@ -2,9 +2,9 @@
 
 import yaml
 
-from stages.lib import params
+from relearn import checks
 from tests.conftest import ROOT
-from tools.lib import pruning
+from tests.support import pruning
 
 
 def test_one_experiment_of_each_kind_is_left_however_many_there_are(tmp_path):
@@ -15,7 +15,7 @@ def test_one_experiment_of_each_kind_is_left_however_many_there_are(tmp_path):
     settings["evaluate"]["also_train"].append("another")
     pruning.prune(settings)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
-    checked = params.load(tmp_path / "params.yaml")  # every name that is used is there
+    checked = checks.load(tmp_path / "params.yaml")  # every name that is used is there
     assert checked.scale == "smoke"
     assert "another" not in str(settings)
     assert len(checked.train) < 10

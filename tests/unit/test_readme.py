@@ -8,7 +8,7 @@ import pytest
 import scipy.stats
 import yaml
 
-from stages.lib import page
+from relearn.report import page
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()

@@ -11,8 +11,8 @@ from dvc.repo import Repo
 from dvc_objects.fs.utils import tmp_fname
 
 from tests.conftest import ROOT
+from tests.support import clones
 from tools import recover
-from tools.lib import clones
 
 PIPELINE = "stages: {a: {cmd: echo 1 > b, deps: [a], outs: [b]}}"
 

@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.lib import figures, page, records, sections, seeds, timings
+from relearn.data import records, seeds
+from relearn.process import timings
+from relearn.report import figures, page, sections
 
 SHALLOW = {
     "images": "cifar10", "labels": "cifar10_shuffled", "net": "shallow", "batch": 8, "epochs": 1,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from stages.lib import scores
+from relearn.scoring import scores
 
 BOOK = {"tpr": 0.9735, "tnr": 0.8800, "ppv": 0.9241, "npv": 0.9568, "fpr": 0.1200, "fnr": 0.0265, "f1": 0.9481,
         "mcc": 0.8671, "kappa": 0.8651, "informedness": 0.8535, "markedness": 0.8808, "auc_hard": 0.9267}  # fmt: skip

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.lib import sources
-from stages.lib.params import Download
+from relearn.params.data import Download
+from relearn.sources import sources
 
 NAMES = {
     "train-images-idx3-ubyte.gz": "train_images",

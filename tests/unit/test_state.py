@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from stages.lib import lockfile, state
+from relearn.process import lockfile
+from relearn.training import state
 from tests.unit.test_fit import small_split
 
 STAGE = (

@@ -8,10 +8,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from relearn.data import records
+from relearn.networks import keras_file, nets
+from relearn.networks.engine import keras, tf
+from relearn.painting import style
+from relearn.params.base import Compute
+from relearn.params.reporting import StyleTransfer
+from relearn.training import compute
 from stages import style_transfer
-from stages.lib import compute, keras_file, nets, params, records, style
-from stages.lib.engine import keras, tf
-from stages.lib.params import StyleTransfer
 from tests.conftest import ROOT
 
 SPEC = {
@@ -180,7 +184,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     settings = SimpleNamespace(
         scale="smoke",
-        compute=params.Compute(precision="bfloat16", threads=1, jobs=1, backend="sequential"),
+        compute=Compute(precision="bfloat16", threads=1, jobs=1, backend="sequential"),
         style_transfer={"cat": spec(content="content.png", style="style.jpg")},
     )
     settings.experiment = lambda dictionary, key: getattr(settings, dictionary)[key]

@@ -30,9 +30,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.lib import applications, archives, arrays, containers, downloads, fit, hed, keras_file, nets, sources, torch_file
-from stages.lib.engine import keras
-from stages.lib.params import Place
+from relearn.backbones import applications, hed, torch_file
+from relearn.data import arrays, containers
+from relearn.networks import keras_file, nets
+from relearn.networks.engine import keras
+from relearn.params.base import Place
+from relearn.sources import archives, downloads, sources
+from relearn.training import fit
 from tests.conftest import ROOT
 from tests.unit.test_photographs import packed, png_that_claims
 from tests.unit.test_torch_file import HEADER, SIX, state_dict, tensor

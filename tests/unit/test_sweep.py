@@ -6,7 +6,7 @@ import json
 import pandas as pd
 import pytest
 
-from stages.lib import figures
+from relearn.report import figures
 from tools import sweep, verify
 
 ROWS = [

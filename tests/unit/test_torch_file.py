@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from stages.lib import torch_file
+from relearn.backbones import torch_file
 
 HEADER = pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2) + pickle.dumps({"little_endian": True}, 2)
 DICT = b"ccollections\nOrderedDict\n)R"

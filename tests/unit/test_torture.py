@@ -5,11 +5,10 @@ from functools import partial
 import pytest
 import yaml
 
-from stages.lib import params
+from relearn import checks
 from tests.conftest import ROOT
-from tools import torture
-from tools.lib import clones, samples
-from tools.torture import Broken, Kill
+from tests.support import clones, samples, torture
+from tests.support.torture import Broken, Kill
 
 DIGEST = "0cc175b9c0f1b6a831c399e269772661"  # MD5 of "a"
 RESULTS = {
@@ -65,7 +64,7 @@ def test_the_small_pipelines_are_allowed_and_take_every_download_from_the_addres
     settings = yaml.safe_load((ROOT / folder / "params.yaml").read_text())
     change(settings, address="http://127.0.0.1:1", jobs=1)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
-    found = params.load(tmp_path / "params.yaml")
+    found = checks.load(tmp_path / "params.yaml")
     assert (found.scale, found.compute.jobs) == ("smoke", 1)
     text = (tmp_path / "params.yaml").read_text()
     assert "https://" not in text

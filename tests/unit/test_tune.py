@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from stages.lib import arrays
+from relearn.data import arrays
 from tests.conftest import ROOT
 
 GRID = {"units": [3, 5], "dropout": [0.1], "batch": [8]}

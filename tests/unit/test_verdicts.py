@@ -3,8 +3,8 @@
 import pytest
 from scipy.stats import binom
 
-from stages.lib import records
-from tools.lib.verdicts import Side, better_when, judge
+from relearn.data import records
+from relearn.review.verdicts import Side, better_when, judge
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from stages.lib import keras_file, nets
-from stages.lib.engine import keras
+from relearn.networks import keras_file, nets
+from relearn.networks.engine import keras
 from tests.unit.test_nets import PIXELS, fit_of, split_of
 
 

@@ -1,0 +1,51 @@
+"""params.yaml, checked as a whole before anything is computed.
+
+Every stage calls `load()`. An unknown key or a bad value ends it with one line per mistake, naming the key, the value
+and what is allowed.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml.error import YAMLError
+
+from relearn.checks import blocks, references, wording
+from relearn.params import whole
+from relearn.params.base import SCALES, ParamsError
+from relearn.params.whole import Params
+
+
+def load(path: Path = whole.FILE) -> Params:
+    """The parameters at the scale in force, checked at every scale. Raises ParamsError with a line for each mistake."""
+    try:
+        raw = whole.read(path)
+    except (OSError, YAMLError) as error:
+        raise ParamsError(wording.of_file(path, error)) from error
+    if not isinstance(raw, dict) or raw.get("scale") not in SCALES:
+        value = raw.get("scale") if isinstance(raw, dict) else raw
+        raise ParamsError(f"scale: {value!r} is none of {', '.join(SCALES)}")
+    checked = {scale: _checked(raw, scale) for scale in (raw["scale"], *SCALES)}
+    return checked[raw["scale"]]
+
+
+def _checked(raw: Mapping[str, Any], scale: str) -> Params:
+    where = "" if scale == raw["scale"] else f"at scale {scale}: "
+    values = whole.resolved(raw, scale)
+    try:
+        params = Params.model_validate(values)
+    except ValidationError as error:
+        unknown = references.protocols(values)
+        lines = [*unknown, *(wording.of_mistake(problem, Params) for problem in error.errors())]
+        told = [line for line in dict.fromkeys(lines) if not _missing_from_protocol(line, unknown)]
+        raise ParamsError("\n".join(where + line for line in told)) from error
+    params = whole.with_recipes(params)
+    if mistakes := [*blocks.mistakes(params), *references.mistakes(params)]:
+        raise ParamsError("\n".join(where + line for line in dict.fromkeys(mistakes)))
+    return params
+
+
+def _missing_from_protocol(line: str, unknown: list[str]) -> bool:
+    """Whether a key is missing only because its block names a protocol that is not there."""
+    return line.endswith(": is missing") and line.rpartition(".")[0] in {told.rpartition(".protocol:")[0] for told in unknown}

@@ -1,0 +1,99 @@
+"""Stages and tools as commands: arguments, one message for a mistake, and no process that outlives its DVC."""
+
+import argparse
+import errno
+import inspect
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import psutil
+
+from relearn.process import lockfile
+
+PARENT_SECONDS = 0.5  # how often a process looks whether its parent still lives
+STARTERS = ("python", "pypy", "dvc")  # name prefixes of processes that may start a stage or a worker; between them is a shell
+
+
+def run(main: Callable[..., None]) -> None:
+    """Calls a stage's main with the command line's arguments, named as its parameters, and keeps a copy of dvc.lock before.
+
+    Expected errors become one message and exit status 1; wrong arguments show the usage.
+    """
+    arguments = parser(*inspect.signature(main).parameters).parse_args()
+    with told():
+        if os.environ.get("DVC_STAGE"):
+            lockfile.keep()
+        main(**vars(arguments))
+
+
+def parser(*positional: str) -> argparse.ArgumentParser:
+    """A parser for the module that runs as `__main__`, with its docstring as help, and these arguments."""
+    module = sys.modules["__main__"]
+    made = argparse.ArgumentParser(
+        prog=f"python -m {getattr(module.__spec__, 'name', module.__name__)}",
+        description=module.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    for name in positional:
+        made.add_argument(name)
+    return made
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Ends the program with one message when the block raises an expected error."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.exit("\ninterrupted: the same command resumes from here")
+    except OSError as error:
+        cure = "\nThe disk is full: make space and run the same command again, it resumes from here."
+        sys.exit(f"error: {error}{cure if error.errno in (errno.ENOSPC, errno.EDQUOT) else ''}")
+    except (ValueError, FloatingPointError) as error:
+        sys.exit(f"error: {error}")
+
+
+@cache
+def end_with_parent() -> None:
+    """Ends this process soon after the one that started it, however that ended: DVC leaves its stage running when killed."""
+    above = psutil.Process().parents()
+    count = next((place for place, process in enumerate(above, 1) if process.name().startswith(STARTERS)), 1)
+
+    def watch() -> None:
+        while all(map(_lives, above[:count])):
+            time.sleep(PARENT_SECONDS)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _use_own_code() -> None:
+    """Starts a stage anew with the code of its own project, where DVC runs it in another copy than the installed one.
+
+    A queued experiment of the photographs runs in photos/ of a temporary clone, from which Python would import the
+    packages of the project that the virtual environment was set up for.
+    """
+    root = os.environ.get("DVC_ROOT", "")
+    own = Path(root, "relearn/process/command.py")
+    if root and own.is_file() and not own.samefile(__file__):
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606
+
+
+if os.environ.get("DVC_STAGE"):
+    _use_own_code()
+    end_with_parent()  # here and not in `run`: the imports that follow may take seconds
