@@ -7,16 +7,15 @@ ifdef DATASETS_DIR
 override DATASETS_DIR := $(abspath $(DATASETS_DIR))
 export DATASETS_DIR
 endif
-LINT := ruff format --check . && ruff check . && mypy
+LINT := ruff format --check . && ruff check . && mypy && lint-imports --no-logo
 SCALE = $(shell sed -n 's/^scale: *\([a-z]*\).*/\1/p' params.yaml)
 
 .DEFAULT_GOAL := help
-PHOTO_SCALE = $(shell sed -n 's/^scale: *\([a-z]*\).*/\1/p' photos/params.yaml)
 
-INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
-# What comes as source is built with the setuptools of requirements-build.txt; pip alone would fetch one unchecked.
-BUILT := --no-build-isolation
-TOOLS = $(PYTHON) -m venv "$$tools" && "$$tools/bin/python" $(INSTALL) -r requirements-tools.txt
+# What comes as source is built with the setuptools of requirements.txt, installed first; pip alone would fetch one unchecked.
+PIP := -m pip install --quiet --disable-pip-version-check --no-build-isolation
+INSTALL := $(PIP) --require-hashes
+BUILDERS := awk '/^[a-z]/ { kept = /^(packaging|setuptools|wheel)==/ } kept && !/^ *\#/' requirements.txt
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
 .PHONY: help repro photos test verify torture bench review check remote pull lint format browser sshd lock audit clean
@@ -28,36 +27,33 @@ repro: $(VENV)/.installed check ## set up, run every stage that is not up to dat
 	@python -m tools.recover
 	dvc repro
 	@[ -f reports/$(SCALE)/index.html ] || python -m stages.report
-	@dvc metrics show
+	@dvc metrics show metrics/summary
 	@echo
 	@echo "Report: $(CURDIR)/reports/$(SCALE)/index.html"
 
-photos: $(VENV)/.installed ## the same for photographs (photos/params.yaml), with DATASETS_DIR or the official downloads
-	@cd photos && PYTHONPATH=.. python -m stages.check && PYTHONPATH=.. python -m tools.recover
-	cd photos && dvc repro report
-	@[ -f photos/reports/$(PHOTO_SCALE)/index.html ] || { cd photos && PYTHONPATH=.. python -m stages.report; }
-	@cd photos && dvc metrics show
+photos: $(VENV)/.installed check ## the same for photographs (photos/params.yaml), with DATASETS_DIR or the official downloads
+	@python -m tools.recover
+	dvc repro photos/dvc.yaml
+	@[ -f photos/reports/$(SCALE)/index.html ] || { cd photos && python -m stages.report; }
+	@dvc metrics show photos/metrics/summary
 	@echo
-	@echo "Report: $(CURDIR)/photos/reports/$(PHOTO_SCALE)/index.html"
+	@echo "Report: $(CURDIR)/photos/reports/$(SCALE)/index.html"
 
-check: $(VENV)/.installed ## check params.yaml and printed.yaml, and say what is in them
-	@python -m stages.check
+check: $(VENV)/.installed ## check params.yaml and printed.yaml of both pipelines, and say what is in them
+	@python -m tools.check
 
 # The name goes through the environment: a branch may be called anything.
 review: export BASE ?= main
 review: $(VENV)/.installed ## what this branch changes against BASE=main: Markdown here, plots side by side in review.html
 	@python -m tools.review -- "$$BASE"
 
-remote: $(VENV)/.installed-remote ## what sharing by SSH and S3 needs; with URL=ssh://... or s3://... the remote of both pipelines, too
-	@$(if $(URL),for folder in . photos; do \
-	  dvc --cd $$folder remote add --default --force storage "$(URL)" && \
-	  dvc --cd $$folder remote modify storage verify true || exit; done)
+remote: $(VENV)/.installed-remote ## what sharing by SSH and S3 needs; with URL=ssh://... or s3://... the remote, too
+	@$(if $(URL),dvc remote add --default --force storage "$(URL)" && dvc remote modify storage verify true)
 
-pull: $(VENV)/.installed-remote ## fetch the results of this commit from the remote, checked; PIPELINE=photos those of the photographs
-	python -m tools.check_remote $(or $(PIPELINE),.) --listings
-	dvc --cd $(or $(PIPELINE),.) pull
+pull: $(VENV)/.installed-remote ## fetch the results of this commit from the remote, checked
+	@python -m tools.pull
 
-test: $(VENV)/.installed-test browser sshd ## set up, check format, lint and types, run every test
+test: $(VENV)/.installed-dev browser sshd ## set up, check format, lint, types and layers, run every test
 	@{ $(LINT); } & lint=$$!; \
 	python -m pytest -n 3 --dist loadfile --no-loadscope-reorder; tests=$$?; \
 	wait $$lint && exit $$tests
@@ -66,19 +62,19 @@ verify: $(VENV)/.installed ## run stages again without cache and compare with dv
 	python -m tools.verify $(STAGES) $(if $(SET),--set $(SET))
 
 torture: $(VENV)/.installed ## kill small pipelines 50 (KILLS=) and 15 times, fill their disks in every stage; 45 minutes
-	python -m tools.torture --kills $(or $(KILLS),50)
-	python -m tools.torture --kills 15 --photos
-	python -m tools.fulldisk
-	python -m tools.fulldisk --photos
+	python -m tests.support.torture --kills $(or $(KILLS),50)
+	python -m tests.support.torture --kills 15 --photos
+	python -m tests.support.fulldisk
+	python -m tests.support.fulldisk --photos
 
-bench: $(VENV)/.installed-cluster ## measure all of README's "How fast" (NAMES="training embedding": some) on an idle machine, 25 minutes
+bench: $(VENV)/.installed ## measure all of docs/performance.md (NAMES="training embedding": some) on an idle machine, 25 minutes
 	dvc repro download@cifar10 fetch@lite0
 	python -m bench $(NAMES)
 
-lint: $(VENV)/.installed-test ## format, lint and types, checked
+lint: $(VENV)/.installed-dev ## format, lint, types and layers, checked
 	$(LINT)
 
-format: $(VENV)/.installed-test ## format and mend what can be mended by itself
+format: $(VENV)/.installed-dev ## format and mend what can be mended by itself
 	ruff format .
 	ruff check --fix .
 
@@ -96,34 +92,30 @@ sshd: # an OpenSSH server holds a remote in a test; the package would start it a
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends openssh-server >/dev/null; \
 	else echo "No sshd on the PATH: the tests that share results by SSH are skipped."; fi
 
-lock: ## write requirements*.txt from requirements*.in; versions stay as they are, newer ones by `make lock LOCKED=--upgrade`
-	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && $(TOOLS) && \
-	for name in requirements $(filter-out requirements,$(basename $(wildcard requirements*.in))); do \
-	  echo "$$name.txt" && "$$tools/bin/uv" pip compile $(LOCK) $(LOCKED) "$$name.in" -o "$$name.txt" || exit; \
+lock: $(VENV)/.installed-dev ## write requirements*.txt from requirements*.in; newer versions by `make lock LOCKED=--upgrade`
+	@for name in requirements requirements-remote requirements-dev; do \
+	  echo "$$name.txt" && uv pip compile $(LOCK) $(LOCKED) "$$name.in" -o "$$name.txt" || exit; \
 	done
 
-audit: ## look every pinned version up in the package index's list of known vulnerabilities
-	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && $(TOOLS) && \
-	"$$tools/bin/pip-audit" --strict --disable-pip --require-hashes --progress-spinner off $(addprefix -r ,$(wildcard requirements*.txt))
+audit: $(VENV)/.installed-dev ## look every pinned version up in the package index's list of known vulnerabilities
+	@pip-audit --strict --disable-pip --require-hashes --progress-spinner off $(addprefix -r ,$(wildcard requirements*.txt))
 
 clean: ## remove the virtual environment and half-done trainings; outputs stay in DVC's cache
-	rm -rf $(VENV) .state photos/.state logs photos/logs .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .state photos/.state logs photos/logs relearn.egg-info .mypy_cache .ruff_cache .pytest_cache
 
-$(VENV)/.installed: requirements.txt requirements-build.txt
+$(VENV)/.installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c "import sys; sys.exit(0 if sys.version_info >= (3, 11) else 'Python 3.11 or later is needed: make PYTHON=...')"
 	$(PYTHON) -m venv $(VENV)
-	python $(INSTALL) -r requirements-build.txt
-	python $(INSTALL) $(BUILT) -r requirements.txt
+	$(BUILDERS) > $(VENV)/builders.txt
+	python $(INSTALL) -r $(VENV)/builders.txt
+	python $(INSTALL) -r requirements.txt
+	python $(PIP) --no-deps --editable .
 	@touch $@
 
 $(VENV)/.installed-remote: $(VENV)/.installed requirements-remote.txt
-	python $(INSTALL) $(BUILT) -r requirements-remote.txt
+	python $(INSTALL) -r requirements-remote.txt
 	@touch $@
 
-$(VENV)/.installed-cluster: $(VENV)/.installed requirements-cluster.txt
-	python $(INSTALL) $(BUILT) -r requirements-cluster.txt
-	@touch $@
-
-$(VENV)/.installed-test: $(VENV)/.installed requirements-test.txt
-	python $(INSTALL) $(BUILT) -r requirements-test.txt
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
+	python $(INSTALL) -r requirements-dev.txt
 	@touch $@

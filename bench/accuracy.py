@@ -1,7 +1,6 @@
 """Accuracy: paired trainings of the multiclass experiment in bfloat16 and in float32, seed for seed."""
 
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,20 +27,25 @@ class Size:
 
 
 FULL = Size("quick", 3)
+BOOK = Size("book", 3)  # 40 minutes
 
 
 def measure(size: Size = FULL) -> dict[str, Any]:
     """Accuracies of each pair, the mean difference (bfloat16 less float32) and its standard error."""
-    if compute.precision(checks.load(workplaces.ROOT / "params.yaml").compute) == "float32":
+    if compute.precision(workplaces.settings().compute) == "float32":
         return {"left_out": "this processor has no bfloat16 products: all is float32"}
-    with workplaces.made(lambda settings: settings.update(scale=size.scale)) as folder:
-        workplaces.run(folder, "relabel", checks.load(folder / "params.yaml").train[KEY].labels)
+    with workplaces.with_params(lambda settings: settings.update(scale=size.scale)) as folder:
+        trials.apart(relabelled, folder)
         pairs = []
         for repeat in range(size.seeds):
             pair = tuple(trials.apart(trained, folder, precision, repeat) for precision in ("bfloat16", "float32"))
             print(f"  {KEY}, seed {repeat + 1} of {size.seeds}: bfloat16 {pair[0]:.4f}, float32 {pair[1]:.4f}", flush=True)
             pairs.append(pair)
     return {"scale": size.scale} | compared(pairs)
+
+
+def measure_at_book() -> dict[str, Any]:
+    return measure(BOOK)
 
 
 def compared(pairs: Sequence[tuple[float, ...]]) -> dict[str, Any]:
@@ -57,14 +61,24 @@ def compared(pairs: Sequence[tuple[float, ...]]) -> dict[str, Any]:
     }
 
 
-def table(found: Mapping[str, Any]) -> list[Row]:
-    if "left_out" in found:
-        return [Row("accuracy of bfloat16", "float32", found["left_out"])]
-    figure = f"{found['bfloat16']:.4f}, {found['difference']:+.4f} ± {found['standard_error']:.4f}"
-    what = f"accuracy, multiclass at scale {found['scale']}, n={found['seeds']} pairs, bfloat16"
-    if found["scale"] != "book":
+def table(figures: Mapping[str, Any]) -> list[Row]:
+    if "left_out" in figures:
+        return [Row("accuracy of bfloat16", "float32", figures["left_out"])]
+    figure = f"{figures['bfloat16']:.4f}, {figures['difference']:+.4f} ± {figures['standard_error']:.4f}"
+    what = f"accuracy, multiclass at scale {figures['scale']}, n={figures['seeds']} pairs, bfloat16"
+    if figures["scale"] != "book":
         what += " (far from trained: only an alarm)"
-    return [Row(what, f"float32: {found['float32']:.4f}", figure, "none lost")]
+    return [Row(what, f"float32: {figures['float32']:.4f}", figure, "none lost")]
+
+
+def relabelled(folder: Path) -> None:
+    """Makes, in `folder`, the view that is trained on."""
+    from stages import relabel
+
+    os.chdir(folder)
+    Path("data").mkdir()
+    Path("data/cifar10").symlink_to(workplaces.CIFAR10)
+    relabel.main(checks.load().train[KEY].labels)
 
 
 def trained(folder: Path, precision: str, repeat: int) -> float:
@@ -72,15 +86,15 @@ def trained(folder: Path, precision: str, repeat: int) -> float:
     from relearn.data import arrays
     from relearn.networks import nets
     from relearn.training import fit
+    from relearn.training.train import train
 
     os.chdir(folder)
     settings = checks.load()
     spec = settings.train[KEY]
-    compute.configure(settings.compute.model_copy(update={"precision": precision}))
+    machine = compute.configure(settings.compute.model_copy(update={"precision": precision}))
     view = arrays.open_view(spec.images, spec.labels)
-    train, validation, score = view.parts(spec.validation, spec.holdout)
+    parts = view.parts(spec.validation, spec.holdout)
     seed = seeds.derive(settings.seed, "bench", repeat)
-    model = nets.build(settings.nets[spec.net], train.image_shape, len(view.classes), seed, nets.front(spec, train))
-    with tempfile.TemporaryDirectory() as state:
-        fit.run(nets.trainer(model, spec, len(train)), train, validation, spec, seed, Path(state), KEY)
-    return scores.accuracy(score.labels, fit.predict(model, score).argmax(axis=1))
+    model = nets.for_data(settings.nets[spec.net], spec, parts.train, len(view.classes), seed)
+    train(model, spec, parts[:2], seed, machine, KEY)
+    return scores.accuracy(parts.score.labels, fit.predict(model, parts.score).argmax(axis=1))

@@ -11,7 +11,6 @@ import numpy as np
 from bench.lib import rows, trials, workplaces
 from bench.lib.rows import Row
 from bench.lib.trials import Way, Work
-from relearn import checks
 from relearn.data import arrays
 from relearn.params.data import Augment
 from relearn.sources import augmentation
@@ -34,7 +33,7 @@ FULL = Size(50_000, 2_000, 3)
 def measure(size: Size = FULL) -> dict[str, Any]:
     """Images made a second, ours of all, the chapter's of a part, and their ratio."""
     ways = {"chapter": Way(chapter, (size.chapter_sources,)), "ours": Way(ours, (size.sources,))}
-    each = 1 + checks.load(workplaces.ROOT / "params.yaml").augment[KEY].copies
+    each = 1 + workplaces.settings().augment[KEY].copies
     counts = {"chapter": size.chapter_sources * each, "ours": size.sources * each}
     return compared(trials.interleaved(ways, size.repeats, "augmentation").seconds, counts)
 
@@ -46,15 +45,15 @@ def compared(seconds: Mapping[str, Sequence[float]], counts: Mapping[str, int]) 
     return {"images": dict(counts), "images_per_second": rate, "times_chapter": trials.times(each["ours"], each["chapter"])}
 
 
-def table(found: Mapping[str, Any]) -> list[Row]:
-    rate, images = found["images_per_second"], found["images"]
+def table(figures: Mapping[str, Any]) -> list[Row]:
+    rate, images = figures["images_per_second"], figures["images"]
     against = f"PIL, image by image: {rate['chapter']:,.0f} images/s (measured on {images['chapter']:,})"
-    figure = f"{rows.times(found['times_chapter'])}: {images['ours'] / rate['ours']:.1f} s"
+    figure = f"{rows.times(figures['times_chapter'])}: {images['ours'] / rate['ours']:.1f} s"
     return [Row(f"augmentation, {images['ours']:,} images", against, figure)]
 
 
 def chapter(sources: int) -> Work:
-    """The chapter's images made and saved; all are in memory."""
+    """The chapter's images, altered in memory and saved."""
     from bench.lib import chapters
 
     spec = block(sources)
@@ -62,29 +61,27 @@ def chapter(sources: int) -> Work:
 
     def work() -> None:
         with tempfile.TemporaryDirectory() as folder:
-            made = chapters.augmented(images, 1 + spec.copies, spec.crop, np.random.default_rng(0))
-            np.save(Path(folder) / "made.npy", made)
+            np.save(Path(folder) / "images.npy", chapters.augmented(images, 1 + spec.copies, spec.crop, np.random.default_rng(0)))
 
     return work
 
 
 def ours(sources: int) -> Work:
-    """Our stage's images, read from the data set's file, drawn, made block by block, written as they come."""
+    """Our stage's images: read from the data set's file, altered block by block, written as they come."""
     from stages import augment
 
     spec = block(sources)
 
     def work() -> None:
         with tempfile.TemporaryDirectory() as folder:
-            images = arrays.read(workplaces.ROOT / "data/cifar10/train_images.npy")
+            images = arrays.read(workplaces.CIFAR10 / "train_images.npy")
             draws = augmentation.draw(spec, images.shape[1], 0, KEY)
             starts = range(0, len(draws), augment.BLOCK)
             blocks = (augmentation.apply(images, draws, slice(start, start + augment.BLOCK), spec.crop) for start in starts)
-            arrays.write_blocks(Path(folder) / "made.npy", (len(draws), spec.crop, spec.crop, 3), blocks)
+            arrays.write_blocks(Path(folder) / "images.npy", (len(draws), spec.crop, spec.crop, 3), blocks)
 
     return work
 
 
 def block(sources: int) -> Augment:
-    spec: Augment = checks.load(workplaces.ROOT / "params.yaml").experiment("augment", KEY)
-    return spec.model_copy(update={"source_images": sources})
+    return workplaces.settings().augment[KEY].model_copy(update={"source_images": sources})

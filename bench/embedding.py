@@ -14,8 +14,6 @@ import numpy as np
 from bench.lib import rows, trials, workplaces
 from bench.lib.rows import Row
 from bench.lib.trials import Way, Work
-from bench.lib.workplaces import ROOT
-from relearn import checks
 from relearn.data import arrays
 from relearn.training import compute
 
@@ -45,21 +43,23 @@ def measure(size: Size = FULL) -> dict[str, Any]:
     for images in size.growth:
         memory[str(images)] = grown(images)
         print(f"  embedding {images:,} simulated images: {memory[str(images)]}", flush=True)
-    found = {"images": size.images, "side": size.side, "images_per_second": rate}
-    return found | {"times_predict": trials.times(seconds["ours"], seconds["predict"]), "memory": memory}
+    return {
+        "images": size.images, "side": size.side, "images_per_second": rate,
+        "times_predict": trials.times(seconds["ours"], seconds["predict"]), "memory": memory,
+    }  # fmt: skip
 
 
-def table(found: Mapping[str, Any]) -> list[Row]:
-    rate = found["images_per_second"]
-    what = f"embedding with EfficientNet-Lite0 at {found['side']} pixels: scaled from 32, written to a file"
+def table(figures: Mapping[str, Any]) -> list[Row]:
+    rate = figures["images_per_second"]
+    what = f"embedding with EfficientNet-Lite0 at {figures['side']} pixels: scaled from 32, written to a file"
     against = f"`predict` on scaled images in memory, as precise: {rate['predict']:.0f} images/s"
-    figure = f"{rows.times(found['times_predict'])}: {rate['ours']:.0f} images/s"
-    peaks = {int(images): memory["own_megabytes"] for images, memory in found["memory"].items()}
-    grown = " -> ".join(f"{count:,}" for count in peaks)
+    figure = f"{rows.times(figures['times_predict'])}: {rate['ours']:.0f} images/s"
+    peaks = {int(images): memory["own_megabytes"] for images, memory in figures["memory"].items()}
+    counts = " -> ".join(f"{count:,}" for count in peaks)
     memory = " -> ".join(f"{peak:.0f}" for peak in peaks.values())
     return [
         Row(what, against, figure, "0.95 x"),
-        Row(f"memory that `embed` allocates (MB) for {grown} simulated images of 32 pixels, tiny network", "", memory, "flat"),
+        Row(f"memory that `embed` allocates (MB) for {counts} simulated images of 32 pixels, tiny network", "", memory, "flat"),
     ]
 
 
@@ -67,8 +67,8 @@ def network(side: int) -> Any:
     from relearn.backbones import backbones
     from relearn.networks import keras_file
 
-    compute.configure(checks.load(ROOT / "params.yaml").compute)
-    return backbones.trunk(keras_file.load(ROOT / "models/backbones/lite0.keras"), side)
+    compute.configure(workplaces.settings().compute)
+    return backbones.trunk(keras_file.load(workplaces.LITE0), side)
 
 
 def bare(size: Size) -> Work:
@@ -87,7 +87,7 @@ def ours(size: Size) -> Work:
     """What `embed` does for a data set's images: scaled block by block, features written as they come."""
     from stages import embed
 
-    spec = checks.load(ROOT / "params.yaml").embed["first_2000"].model_copy(update={"side": size.side})
+    spec = workplaces.settings().embed["first_2000"].model_copy(update={"side": size.side})
     lower = network(size.side)
     images = workplaces.cifar10(size.images).images
 
@@ -102,7 +102,7 @@ def ours(size: Size) -> Work:
 
 def grown(images: int) -> dict[str, float]:
     """Peak memory in MB of the stage `embed` on so many simulated images (a file of zeros that takes no disk)."""
-    with workplaces.made(lambda settings: simulated(settings, images)) as folder:
+    with workplaces.with_params(lambda settings: simulated(settings, images)) as folder:
         trials.apart(simulate, folder, images)
         return dict(trials.apart(embedded, folder))
 
@@ -129,8 +129,7 @@ def simulate(folder: Path, images: int) -> None:
     from relearn.networks.engine import keras
 
     for name in ("data/cifar10", "models/backbones"):
-        (folder / name).unlink()
-        (folder / name).mkdir()
+        (folder / name).mkdir(parents=True)
     for split, count in (("train", images), ("test", 100)):
         for content, shape in (("images", (count, TINY_SIDE, TINY_SIDE, 3)), ("labels", (count,))):
             path = folder / f"data/cifar10/{split}_{content}.npy"
@@ -150,17 +149,17 @@ def simulate(folder: Path, images: int) -> None:
 @contextlib.contextmanager
 def sampled() -> Iterator[list[int]]:
     """Bytes that this process has allocated, looked at all the while."""
-    found = [status("RssAnon")]
+    sizes = [status("RssAnon")]
     over = threading.Event()
 
     def look() -> None:
         while not over.wait(SAMPLE_SECONDS):
-            found.append(status("RssAnon"))
+            sizes.append(status("RssAnon"))
 
     thread = threading.Thread(target=look)
     thread.start()
     try:
-        yield found
+        yield sizes
     finally:
         over.set()
         thread.join()

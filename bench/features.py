@@ -11,10 +11,10 @@ import numpy as np
 from bench.lib import rows, trials, workplaces
 from bench.lib.rows import Row
 from bench.lib.trials import Way, Work
-from bench.lib.workplaces import ROOT
-from relearn import checks
 from relearn.data.arrays import Split
+from relearn.params import whole
 from relearn.params.training import Phase
+from relearn.params.whole import Params
 from relearn.training import compute
 
 TITLES = {"head": "head on a frozen backbone (R4)", "tuned": "upper layers on a frozen lower part (Q2)"}
@@ -36,7 +36,7 @@ FULL = Size(300, 224, 3, 20)
 
 
 class Frozen(NamedTuple):
-    """A network on a backbone, of which the layers below `first` are not trained; how the rest is."""
+    """A network on a backbone, the first layer of it that is trained, and how."""
 
     whole: Any
     first: str
@@ -45,13 +45,13 @@ class Frozen(NamedTuple):
 
 def measure(size: Size = FULL) -> dict[str, Any]:
     """For each kind: seconds of an epoch and of the frozen part's single run, the ratio for all epochs, and differences."""
-    found: dict[str, Any] = {"images": size.images, "side": size.side}
+    figures: dict[str, Any] = {"images": size.images, "side": size.side}
     for kind in TITLES:
         ways = {name: Way(make, (kind, size)) for name, make in (("chapter", chapter), ("once", once), ("epoch", epoch))}
         seconds = trials.interleaved(ways, size.repeats, kind).seconds
-        found[kind] = extrapolated(seconds, spec_of(kind).epochs) | {"differences": trials.apart(differences, kind, size)}
-        print(f"  {kind}: {found[kind]['differences']}", flush=True)
-    return found
+        figures[kind] = extrapolated(seconds, block(kind)[0].epochs) | {"differences": trials.apart(differences, kind, size)}
+        print(f"  {kind}: {figures[kind]['differences']}", flush=True)
+    return figures
 
 
 def extrapolated(seconds: Mapping[str, Sequence[float]], epochs: int) -> dict[str, Any]:
@@ -62,35 +62,32 @@ def extrapolated(seconds: Mapping[str, Sequence[float]], epochs: int) -> dict[st
     return {"epochs": epochs, "seconds": medians, "times_chapter": trials.times(ours, theirs)}
 
 
-def table(found: Mapping[str, Any]) -> list[Row]:
-    made = []
+def table(figures: Mapping[str, Any]) -> list[Row]:
+    lines = []
     for kind, title in TITLES.items():
-        one = found[kind]
-        apart = one["differences"]
-        what = f"{title}, {one['epochs']} epochs (one measured, {found['images']} images of {found['side']} pixels)"
-        made.append(
-            Row(
-                what,
-                "the frozen part runs in every epoch, in float32 (ours in the precision above)",
-                rows.times(one["times_chapter"]),
-            )
-        )
+        one = figures[kind]
+        largest = one["differences"]
+        what = f"{title}, {one['epochs']} epochs (one measured, {figures['images']} images of {figures['side']} pixels)"
+        against = "the frozen part runs in every epoch, in float32 (ours in the precision above)"
+        lines.append(Row(what, against, rows.times(one["times_chapter"])))
         figure = (
-            f"{apart['float32']:.1e} with float32 features, {apart['float16']:.1e} with float16 ones; "
-            f"training itself changed one by {apart['training']:.2f}"
+            f"{largest['float32']:.1e} with float32 features, {largest['float16']:.1e} with float16 ones; "
+            f"training itself changed one by {largest['training']:.2f}"
         )
-        made.append(Row(f"largest difference of a probability after {apart['steps']} steps", "the frozen part inside", figure))
-    return made
+        what = f"largest difference of a probability after {largest['steps']} steps"
+        lines.append(Row(what, "the frozen part inside", figure))
+    return lines
 
 
-def spec_of(kind: str) -> Any:
-    """R4's training, or the second phase of Q, at scale book."""
-    path, dictionary, key = {
-        "head": ("params.yaml", "train", "head_adam"),
-        "tuned": ("photos/params.yaml", "transfer", "cats_vs_dogs_tuned"),
-    }[kind]
-    with workplaces.made(lambda settings: settings.update(scale="book"), path) as folder:
-        return checks.load(folder / "params.yaml").experiment(dictionary, key)
+def block(kind: str) -> tuple[Phase, str, str | int | None]:
+    """How R4's head, or Q's second phase, is trained at scale book; the net of the head, and the first layer trained if named."""
+    path = workplaces.ROOT / ("params.yaml" if kind == "head" else "photos/params.yaml")
+    params = whole.with_recipes(Params.model_validate(whole.resolved(whole.read(path), "book")))
+    if kind == "head":
+        head = params.train["head_adam"]
+        return head, params.nets[head.net], None
+    tuned = params.transfer["cats_vs_dogs_tuned"]
+    return tuned, params.transfer["cats_vs_dogs_head"].net or "", tuned.train_from
 
 
 def frozen_part(kind: str, size: Size) -> Frozen:
@@ -98,12 +95,10 @@ def frozen_part(kind: str, size: Size) -> Frozen:
     from relearn.backbones import backbones, frozen
     from relearn.networks import keras_file, nets
 
-    settings = checks.load(ROOT / "params.yaml")
-    spec = spec_of(kind)
-    trunk = backbones.trunk(keras_file.load(ROOT / "models/backbones/lite0.keras"), size.side)
-    net = settings.nets[spec.net] if kind == "head" else "GAP F1024"
-    whole = nets.with_head(trunk, net, 10, settings.seed)
-    return Frozen(whole, frozen.freeze(whole, spec.train_from if kind == "tuned" else None, net), spec)
+    spec, net, train_from = block(kind)
+    trunk = backbones.trunk(keras_file.load(workplaces.LITE0), size.side)
+    model = nets.with_head(trunk, net, 10, workplaces.settings().seed)
+    return Frozen(model, frozen.freeze(model, train_from, net), spec)
 
 
 def pictures(size: Size) -> Split:
@@ -115,20 +110,14 @@ def pictures(size: Size) -> Split:
     return Split(scaled, split.rows, split.labels, split.fine_labels)
 
 
-def configured(precision: str | None = None) -> None:
-    settings = checks.load(ROOT / "params.yaml").compute
-    compute.configure(settings.model_copy(update={"precision": precision}) if precision else settings)
-
-
 def chapter(kind: str, size: Size) -> Work:
     """An epoch of the whole network, float32, labels one-hot."""
     from bench.lib import chapters
     from relearn.networks.engine import keras
 
-    whole, _, spec = frozen_part(kind, size)
+    model, _, spec = frozen_part(kind, size)
     split = pictures(size)
-    made = spec.optimizer
-    model = chapters.compiled(whole, made.name, made.learning_rate, made.momentum)
+    chapters.compiled(model, spec.optimizer.name, spec.optimizer.learning_rate, spec.optimizer.momentum)
     labels = keras.utils.to_categorical(split.labels, 10)
     chapters.fit(model, split.images[: 2 * spec.batch], labels[: 2 * spec.batch], spec.batch)
     return lambda: chapters.fit(model, split.images, labels, spec.batch)
@@ -138,9 +127,9 @@ def once(kind: str, size: Size) -> Work:
     """The frozen part run once, its output (float16) written to a file."""
     from relearn.backbones import backbones, frozen
 
-    configured()
-    whole, first, _ = frozen_part(kind, size)
-    lower, _ = backbones.split(whole, first)
+    compute.configure(workplaces.settings().compute)
+    model, first, _ = frozen_part(kind, size)
+    lower, _ = backbones.split(model, first)
     split = pictures(size)
 
     def work(part: Split = split) -> None:
@@ -153,24 +142,15 @@ def once(kind: str, size: Size) -> Work:
 
 def epoch(kind: str, size: Size) -> Work:
     """An epoch of the part above on kept features."""
+    from bench.lib import ours
     from relearn.backbones import backbones, frozen
-    from relearn.networks import nets
-    from relearn.training import fit
 
-    configured()
-    whole, first, spec = frozen_part(kind, size)
-    lower, upper = backbones.split(whole, first)
-    folder = tempfile.TemporaryDirectory()
-    kept = frozen.run_once(lower, pictures(size), None, 1, 0, Path(folder.name) / "features.npy", kind)
-    trained = nets.trainer(upper, spec, len(kept))
-    one = spec.model_copy(update={"epochs": 1, "tensorboard": False})
-
-    def work(part: Split = kept) -> None:
-        with tempfile.TemporaryDirectory(dir=folder.name) as state:
-            fit.run(trained, part, part.part(slice(0)), one, 0, Path(state), kind)
-
-    work(kept.part(slice(2 * spec.batch)))
-    return work
+    compute.configure(workplaces.settings().compute)
+    model, first, spec = frozen_part(kind, size)
+    lower, upper = backbones.split(model, first)
+    with tempfile.TemporaryDirectory() as folder:  # the file stays readable as long as it is mapped
+        kept = frozen.run_once(lower, pictures(size), None, 1, 0, Path(folder) / "features.npy", kind)
+    return ours.epoch(upper, spec, kept)
 
 
 def differences(kind: str, size: Size) -> dict[str, float]:
@@ -181,25 +161,25 @@ def differences(kind: str, size: Size) -> dict[str, float]:
     from relearn.backbones import backbones
     from relearn.networks import nets
 
-    configured("float32")
-    whole, first, spec = frozen_part(kind, size)
-    lower, upper = backbones.split(whole, first)
+    compute.configure_float32(workplaces.settings().compute)
+    model, first, spec = frozen_part(kind, size)
+    lower, upper = backbones.split(model, first)
     split = pictures(size)
     features = np.concatenate([lower.predict_on_batch(split.images[at : at + 100]) for at in range(0, len(split), 100)])
-    start, untrained = whole.get_weights(), np.asarray(whole.predict(split.images, batch_size=PREDICTED, verbose=0))
+    start, untrained = model.get_weights(), np.asarray(model.predict(split.images, batch_size=PREDICTED, verbose=0))
 
-    def after(model: Any, inputs: np.ndarray) -> np.ndarray:
-        whole.set_weights(start)
-        nets.compile_for(model, spec, len(split))
+    def after(trained: Any, inputs: np.ndarray) -> np.ndarray:
+        model.set_weights(start)
+        nets.compile_for(trained, spec, len(split))
         for step in range(size.steps):
             places = np.arange(step * spec.batch, (step + 1) * spec.batch) % len(split)
-            model.train_on_batch(inputs[places], split.labels[places])
-        return np.asarray(model.predict(inputs, batch_size=PREDICTED, verbose=0))
+            trained.train_on_batch(inputs[places], split.labels[places])
+        return np.asarray(trained.predict(inputs, batch_size=PREDICTED, verbose=0))
 
-    inside = after(whole, split.images)
+    inside = after(model, split.images)
     kept: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "float32": lambda values: values,
         "float16": lambda values: values.astype("float16").astype("float32"),
     }
-    found = {name: float(np.abs(after(upper, keep(features)) - inside).max()) for name, keep in kept.items()}
-    return found | {"training": float(np.abs(inside - untrained).max()), "steps": size.steps}
+    largest = {name: float(np.abs(after(upper, keep(features)) - inside).max()) for name, keep in kept.items()}
+    return largest | {"training": float(np.abs(inside - untrained).max()), "steps": size.steps}

@@ -1,11 +1,11 @@
 """Overhead: what `dvc repro` costs beside the work inside the stages, a run with nothing to do, and how both grow."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,9 +18,7 @@ from ruamel.yaml import YAML
 
 from bench.lib import rows, workplaces
 from bench.lib.rows import Row
-from relearn import checks
 from relearn.process import timings
-from tests.support import clones
 
 LONGEST_GAP = 60.0  # seconds between two stages of one run
 FIRST = "shallow_adadelta"  # of `train`; the others are copies of its block
@@ -47,44 +45,38 @@ FULL = Size("quick", ("evaluate@multiclass", "evaluate@cifar_simple"), 3, {10: 3
 
 def measure(size: Size = FULL) -> dict[str, Any]:
     """Seconds of overhead a stage; of a run with nothing to do, in this project and with ever more experiments."""
-    found: dict[str, Any] = run(size)
-    print(f"  overhead of {len(size.targets)} targets: {found}", flush=True)
-    found["growth"] = {}
+    figures: dict[str, Any] = run(size)
+    print(f"  overhead of {len(size.targets)} targets: {figures}", flush=True)
+    figures["growth"] = {}
     for experiments, repeats in size.growth.items():
-        found["growth"][str(experiments)] = grown(experiments, repeats)
-        print(f"  overhead, {experiments} experiments: {found['growth'][str(experiments)]}", flush=True)
-    return found
+        figures["growth"][str(experiments)] = grown(experiments, repeats)
+        print(f"  overhead, {experiments} experiments: {figures['growth'][str(experiments)]}", flush=True)
+    return figures
 
 
-def table(found: Mapping[str, Any]) -> list[Row]:
-    made = []
-    if whole := found.get("whole"):
+def table(figures: Mapping[str, Any]) -> list[Row]:
+    lines = []
+    if whole := figures.get("whole"):
         figure = f"{rows.percent(whole['share'])}: {whole['seconds_a_stage']:.1f} s a stage, {whole['stages']} stages"
         what = "starts, imports, hashing, copies: the last `make repro` of everything"
-        made.append(Row(what, f"all of its {whole['seconds']:.0f} s", figure, "< 10 %"))
-    each = f"{found['seconds_a_stage']:.1f} s, {rows.percent(found['share'])} of {found['seconds']:.0f} s"
-    made.append(Row(f"the same in a run of {found['stages']} stages, whose dvc.lock is small", "", each))
-    alone = f"{found['dvc_seconds_a_stage']:.1f} s"
-    made.append(
-        Row(f"the same, DVC's part, a stage, in a run of {found['all_stages']} stages", "commands that do nothing", alone)
-    )
-    made.append(
-        Row(
-            f"`dvc repro` with nothing to do, {found['all_stages']} stages",
-            "",
-            f"{found['nothing_to_do_seconds']:.1f} s",
-            "< 3 s",
-        )
-    )
-    growth = found["growth"]
+        lines.append(Row(what, f"all of its {whole['seconds']:.0f} s", figure, "< 10 %"))
+    each = f"{figures['seconds_a_stage']:.1f} s, {rows.percent(figures['share'])} of {figures['seconds']:.0f} s"
+    alone, nothing = f"{figures['dvc_seconds_a_stage']:.1f} s", f"{figures['nothing_to_do_seconds']:.1f} s"
+    stages, idle = figures["all_stages"], "commands that do nothing"
+    lines += [
+        Row(f"the same in a run of {figures['stages']} stages, whose dvc.lock is small", "", each),
+        Row(f"the same, DVC's part, a stage, in a run of {stages} stages", idle, alone),
+        Row(f"`dvc repro` with nothing to do, {stages} stages", "", nothing, "< 3 s"),
+    ]
+    growth = figures["growth"]
     for what, name in (
         ("with nothing to do", "nothing_to_do_seconds"),
         ("after one experiment was changed", "one_changed_seconds"),
     ):
-        figures = " / ".join(f"{one[name]:.1f} s" for one in growth.values())
+        seconds = " / ".join(f"{one[name]:.1f} s" for one in growth.values())
         counts = " / ".join(growth)
-        made.append(Row(f"`dvc repro` {what}, `train` of {counts} experiments", "commands that train nothing", figures))
-    return made
+        lines.append(Row(f"`dvc repro` {what}, `train` of {counts} experiments", "commands that train nothing", seconds))
+    return lines
 
 
 def run(size: Size) -> dict[str, Any]:
@@ -92,15 +84,13 @@ def run(size: Size) -> dict[str, Any]:
 
     With the stages' times of a whole run of this project, its share of overhead, too.
     """
-    with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
-        folder = Path(temporary)
-        clones.copy(folder, lambda settings: settings.update(scale=size.scale))
-        seconds = repro(folder, *size.targets, DATASETS_DIR=str(clones.downloads()))
+    with workplaces.clone(lambda settings: settings.update(scale=size.scale)) as folder:
+        seconds = repro(folder, *size.targets)
         inside = [float(json.loads(path.read_text())["seconds"]) for path in (folder / timings.FOLDER).rglob("*.json")]
-    found = beside(seconds, inside) | nothing_to_do(size.repeats)
-    if whole := whole_run(found["all_stages"]):
-        found["whole"] = whole
-    return found
+    figures = beside(seconds, inside) | nothing_to_do(size.repeats)
+    if whole := whole_run(figures["all_stages"]):
+        figures["whole"] = whole
+    return figures
 
 
 def beside(seconds: float, inside: Sequence[float]) -> dict[str, Any]:
@@ -114,8 +104,8 @@ def whole_run(stages: int) -> dict[str, Any] | None:
 
     From the first stage's work to the end of the last one's.
     """
-    scale = checks.load(workplaces.ROOT / "params.yaml").scale
-    known = clones.lock(workplaces.ROOT)
+    scale = workplaces.settings().scale
+    known = locked(workplaces.ROOT)
     ran = []
     for path in (workplaces.ROOT / timings.FOLDER / scale).glob("*.json"):
         record = json.loads(path.read_text())
@@ -124,9 +114,8 @@ def whole_run(stages: int) -> dict[str, Any] | None:
     ran.sort()
     gaps = [end - seconds - before for (before, _), (end, seconds) in pairwise(ran)]
     if len(ran) < stages or max(gaps) > LONGEST_GAP:
-        print(
-            f"  overhead of a whole run left out: the last `make repro` here did not run all {stages} stages at once", flush=True
-        )
+        print(f"  overhead of a whole run left out: the last `make repro` here did not run all {stages} stages at once",
+              flush=True)  # fmt: skip
         return None
     seconds = [second for _, second in ran]
     return beside(ran[-1][0] - ran[0][0] + seconds[0], seconds)
@@ -134,13 +123,11 @@ def whole_run(stages: int) -> dict[str, Any] | None:
 
 def nothing_to_do(repeats: int) -> dict[str, Any]:
     """`dvc repro` of the whole pipeline with commands that write small files, and again when all is up to date."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
-        folder = Path(temporary)
-        clones.copy(folder, lambda settings: None)
+    with workplaces.clone(lambda settings: None) as folder:
         stand_in(folder)
         first = repro(folder)
         seconds = [repro(folder, runs=0) for _ in range(repeats)]
-        stages = len(clones.lock(folder))
+        stages = len(locked(folder))
         return {"all_stages": stages, "dvc_seconds_a_stage": first / stages, "nothing_to_do_seconds": median(seconds)}
 
 
@@ -150,9 +137,7 @@ def grown(experiments: int, repeats: int) -> dict[str, float]:
     One is run with a command that writes small files. What dvc.lock says of the others is copied from it, and a first run,
     which is not counted, lets DVC look at their outputs once.
     """
-    with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
-        folder = Path(temporary)
-        clones.copy(folder, lambda settings: multiplied(settings, experiments))
+    with workplaces.clone(lambda settings: multiplied(settings, experiments)) as folder:
         stand_in(folder, only="train")
         repro(folder, f"train@{FIRST}", runs=1)
         multiply_lock(folder)
@@ -196,15 +181,24 @@ def multiply_lock(folder: Path) -> None:
     head, mark, entry = text.partition(f"  train@{FIRST}:\n")
     keys = list(YAML(typ="safe").load((folder / "params.yaml").read_text())["train"])
     path.write_text(head + "".join((mark + entry).replace(FIRST, key) for key in keys))
-    outs = re.findall(r"path: (\S*shallow_adadelta\S*)", entry.partition("    outs:")[2])
+    outs = re.findall(rf"path: (\S*{FIRST}\S*)", entry.partition("    outs:")[2])
     for key in keys[1:]:
         for out in outs:
             shutil.copyfile(folder / out, folder / out.replace(FIRST, key))
 
 
-def repro(folder: Path, *targets: str, runs: int | None = None, **more: str) -> float:
+def locked(folder: Path) -> dict[str, Any]:
+    """The stages of dvc.lock."""
+    return dict(YAML(typ="safe").load((folder / "dvc.lock").read_text())["stages"])
+
+
+def repro(folder: Path, *targets: str, runs: int | None = None) -> float:
     """Wall-clock seconds of `dvc repro` in `folder`. ValueError when it fails, or runs another number of stages than `runs`."""
-    environment = clones.environment(**more)
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(folder),  # the stages' code is the clone's
+        "DATASETS_DIR": os.environ.get("DATASETS_DIR") or str(workplaces.ROOT / ".cache/downloads"),
+    }
     started = time.perf_counter()
     done = subprocess.run(["dvc", "repro", *targets], cwd=folder, env=environment, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - started

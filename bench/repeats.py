@@ -12,7 +12,6 @@ from joblib.externals.loky import get_reusable_executor
 
 from bench.lib import rows, trials, workplaces
 from bench.lib.rows import Row
-from relearn import checks
 from relearn.training import compute
 
 TITLES = {"one_vs_rest": "one-vs-rest networks (shallow)", "finetune": "fine-tuning repeats (deep, conv 0 and 1 frozen)"}
@@ -65,22 +64,21 @@ def shape(jobs: int, threads: int) -> str:
     return f"{jobs} x {threads}"
 
 
-def table(found: Mapping[str, Any]) -> list[Row]:
-    made = []
+def table(figures: Mapping[str, Any]) -> list[Row]:
+    lines = []
     for kind, title in TITLES.items():
-        gains = found[kind]["times_one_after_the_other"]
-        chosen = found[kind]["chosen"]
-        base = found[kind]["one_after_the_other"]
+        gains = figures[kind]["times_one_after_the_other"]
+        chosen, base = figures[kind]["chosen"], figures[kind]["one_after_the_other"]
         others = ", ".join(f"{name}: {gain['median']:.2f} x" for name, gain in gains.items() if name not in (chosen, base))
-        about = f"{found['trainings']} trainings of {found['images'][kind]:,} images x {found['epochs']} epochs"
-        against = f"one after the other, {base}" + (f" ({others})" if others else "")
-        made.append(Row(f"{title}, {chosen} (jobs x threads): {about}, their start included", against, rows.times(gains[chosen])))
-    return made
+        about = f"{figures['trainings']} trainings of {figures['images'][kind]:,} images x {figures['epochs']} epochs"
+        what = f"{title}, {chosen} (jobs x threads): {about}, their start included"
+        lines.append(Row(what, f"one after the other, {base}" + (f" ({others})" if others else ""), rows.times(gains[chosen])))
+    return lines
 
 
 def all_trained(kind: str, jobs: int, threads: int, size: Size) -> float:
     """Wall-clock seconds of all trainings, with the start of their processes."""
-    spec = checks.load(workplaces.ROOT / "params.yaml").compute.model_copy(update={"jobs": jobs, "backend": "loky"})
+    spec = workplaces.settings().compute.model_copy(update={"jobs": jobs, "backend": "loky"})
     started = time.perf_counter()
     compute.fan_out(spec, partial(trained, kind, threads, size), [(repeat,) for repeat in range(size.trainings)], kind)
     seconds = time.perf_counter() - started
@@ -92,18 +90,17 @@ def all_trained(kind: str, jobs: int, threads: int, size: Size) -> float:
 def trained(kind: str, threads: int, size: Size, repeat: int) -> float:
     """One training as the stage of this name does it, with `threads`; its last loss."""
     from relearn.networks import nets
-    from relearn.training import fit
+    from relearn.training.train import train
 
-    settings = checks.load(workplaces.ROOT / "params.yaml")
-    compute.configure(settings.compute, threads)
+    settings = workplaces.settings()
+    machine = compute.configure(settings.compute, threads)
     one_vs_rest = kind == "one_vs_rest"
     spec = (settings.single(kind) if one_vs_rest else settings.finetune["freeze_both"]).model_copy(update={"epochs": size.epochs})
     split = workplaces.cifar10(size.images[kind], None if one_vs_rest else [3, 5], None if one_vs_rest else 28)
     if one_vs_rest:
         split.labels[:] = split.labels == repeat % 10
-    model = nets.build(settings.nets[spec.net], split.image_shape, 2, repeat, nets.front(spec, split))
+    model = nets.for_data(settings.nets[spec.net], spec, split, 2, repeat)
     for name in () if one_vs_rest else spec.freeze:
         model.get_layer(name).trainable = False
-    with tempfile.TemporaryDirectory() as state:
-        history = fit.run(nets.trainer(model, spec, len(split)), split, split.part(slice(0)), spec, repeat, Path(state), kind)
-    return float(history["loss"].iloc[-1])
+    with tempfile.TemporaryDirectory() as kept:
+        return train(model, spec, [split, split.part(slice(0))], repeat, machine, kind, kept=Path(kept)).last["loss"]

@@ -1,29 +1,50 @@
-"""Write the README's table of what was measured, from bench/results.json.
+"""Write the table of docs/performance.md from bench/results.json.
 
 python -m bench.table
 """
 
 import json
-from collections.abc import Mapping
-from types import ModuleType
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
-from bench import accuracy, accuracy_at_book, augmentation, embedding, fan_out, features, overhead, repeats, training
+from bench import accuracy, augmentation, embedding, fan_out, features, overhead, repeats, training
+from bench.lib.rows import Row
 from bench.lib.workplaces import ROOT
+from relearn.process import command
 
-MEASURED: dict[str, ModuleType] = {
-    "training": training, "accuracy": accuracy, "repeats": repeats, "features": features,
-    "embedding": embedding, "augmentation": augmentation, "overhead": overhead, "fan_out": fan_out,
-    "accuracy_at_book": accuracy_at_book,
-}  # fmt: skip
-LONG = ("accuracy_at_book",)  # measured only when named
 RESULTS = ROOT / "bench/results.json"
-README = ROOT / "README.md"
+PAGE = ROOT / "docs/performance.md"
 START, END = "<!-- bench -->\n", "<!-- /bench -->\n"
 
 
+class Measurement(NamedTuple):
+    """How figures are measured, and the rows that show them."""
+
+    measure: Callable[[], dict[str, Any]]
+    table: Callable[[Mapping[str, Any]], list[Row]]
+
+
+MEASUREMENTS = {
+    "training": Measurement(training.measure, training.table),
+    "accuracy": Measurement(accuracy.measure, accuracy.table),
+    "repeats": Measurement(repeats.measure, repeats.table),
+    "features": Measurement(features.measure, features.table),
+    "embedding": Measurement(embedding.measure, embedding.table),
+    "augmentation": Measurement(augmentation.measure, augmentation.table),
+    "overhead": Measurement(overhead.measure, overhead.table),
+    "fan_out": Measurement(fan_out.measure, fan_out.table),
+    "accuracy_at_book": Measurement(accuracy.measure_at_book, accuracy.table),
+}
+LONG = ("accuracy_at_book",)  # measured only when named
+
+
 def main() -> None:
-    README.write_text(replaced(README.read_text(), markdown(json.loads(RESULTS.read_text()))))
+    command.parser().parse_args()
+    write()
+
+
+def write() -> None:
+    PAGE.write_text(replaced(PAGE.read_text(), markdown(json.loads(RESULTS.read_text()))))
 
 
 def replaced(text: str, table: str) -> str:
@@ -31,7 +52,7 @@ def replaced(text: str, table: str) -> str:
     before, start, rest = text.partition(START)
     _, end, after = rest.partition(END)
     if not (start and end):
-        raise ValueError(f"README.md lacks {START.strip()} and {END.strip()} around the table")
+        raise ValueError(f"{PAGE.name} lacks {START.strip()} and {END.strip()} around the table")
     return before + START + table + END + after
 
 
@@ -39,17 +60,17 @@ def markdown(results: Mapping[str, Any]) -> str:
     """The machine, and a row for each figure."""
     measured = results["measured"]
     lines = [about(results["machine"], measured), "", "| what | measured against | figure | goal |", "|---|---|---|---|"]
-    for name, found in measured.items():
-        lines += [f"| {' | '.join(row)} |" for row in MEASURED[name].table(found)]
-    if missing := [name for name in MEASURED if name not in measured]:
+    for name, figures in measured.items():
+        lines += [f"| {' | '.join(row)} |" for row in MEASUREMENTS[name].table(figures)]
+    if missing := [name for name in MEASUREMENTS if name not in measured]:
         lines += ["", f"Not measured on this machine yet: {', '.join(missing)}."]
     return "\n".join(lines) + "\n"
 
 
 def about(machine: Mapping[str, Any], measured: Mapping[str, Any]) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
-    minutes = sum(found["minutes"] for found in measured.values())
-    busiest = max(found["others_percent"] for found in measured.values())
+    minutes = sum(figures["minutes"] for figures in measured.values())
+    busiest = max(figures["others_percent"] for figures in measured.values())
     return (
         f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, products in {machine['precision']}; "
         f"Python {machine['python']}, {versions}. {minutes:.0f} minutes in all; other programs took at most {busiest:.0f} % "

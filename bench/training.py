@@ -1,9 +1,7 @@
 """Training: images a second of our `train` stage against the chapters' own way, and as a share of the processor's best."""
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +9,6 @@ import numpy as np
 from bench.lib import rows, trials, workplaces
 from bench.lib.rows import Row
 from bench.lib.trials import Turns, Way, Work
-from bench.lib.workplaces import ROOT
-from relearn import checks
 from relearn.data import arrays
 from relearn.params.training import Fit
 from relearn.training import compute
@@ -41,18 +37,17 @@ FULL = Size({"shallow_adadelta": 8_000, "deep_adadelta": 2_048, "vehicles": 2_56
 
 def measure(size: Size = FULL) -> dict[str, Any]:
     """For each net, images a second of each way and their ratios; the products' TFLOP/s as `peak`."""
-    settings = checks.load(ROOT / "params.yaml")
-    precisions = sorted({"float32", compute.precision(settings.compute)})
+    precisions = sorted({"float32", compute.precision(workplaces.settings().compute)})
     products = {name: Way(product, (name, size.matrix)) for name in precisions}
     operations = 2 * size.matrix**3 * PRODUCTS
     turns = trials.interleaved(products, size.repeats, "peak")
     peak = {name: operations / min(seconds) / 1e12 for name, seconds in turns.seconds.items()}
-    found: dict[str, Any] = {"peak_tflops": peak}
+    nets = {}
     for key, images in size.images.items():
         ways = {"chapter": Way(chapter, (key, images))} | {name: Way(ours, (key, images, name)) for name in precisions}
         turns = trials.interleaved(ways, size.repeats, key)
-        found[key] = compared(turns, images, trials.apart(operations_of, key), peak)
-    return found
+        nets[key] = compared(turns, images, trials.apart(operations_of, key), peak)
+    return {"peak_tflops": peak} | nets
 
 
 def compared(turns: Turns, images: int, operations: int, peak: Mapping[str, float]) -> dict[str, Any]:
@@ -72,11 +67,11 @@ def compared(turns: Turns, images: int, operations: int, peak: Mapping[str, floa
     }
 
 
-def table(found: Mapping[str, Any]) -> list[Row]:
-    best = "bfloat16" if "bfloat16" in found["peak_tflops"] else "float32"
-    made = []
+def table(figures: Mapping[str, Any]) -> list[Row]:
+    best = "bfloat16" if "bfloat16" in figures["peak_tflops"] else "float32"
+    lines = []
     for key, (title, goal) in TITLES.items():
-        net = found[key]
+        net = figures[key]
         rate = net["images_per_second"]
         busy = f"{net['cores']['chapter']:.1f} cores busy"
         against = f"Keras `fit` on float32 arrays: {rate['chapter']:,.0f} images/s, {busy}"
@@ -84,9 +79,9 @@ def table(found: Mapping[str, Any]) -> list[Row]:
             figure = f"{rows.times(net['times_chapter'][name])}: {rate[name]:,.0f} images/s"
             share = f"{rows.percent(net['share_of_peak'][name])} of the peak"
             more = f"{share}; {net['times_fastest'][name]:.2f} x against the fastest epoch of `fit`"
-            made.append(Row(f"{title}, {name}", against, f"{figure}, {more}", "1.0 x" if name == "float32" else goal))
-    peaks = ", ".join(f"{value:.2f} TFLOP/s in {name}" for name, value in found["peak_tflops"].items())
-    return [*made, Row("the peak: a large matrix product", "", peaks)]
+            lines.append(Row(f"{title}, {name}", against, f"{figure}, {more}", "1.0 x" if name == "float32" else goal))
+    peaks = ", ".join(f"{value:.2f} TFLOP/s in {name}" for name, value in figures["peak_tflops"].items())
+    return [*lines, Row("the peak: a large matrix product", "", peaks)]
 
 
 def chapter(key: str, images: int) -> Work:
@@ -101,28 +96,19 @@ def chapter(key: str, images: int) -> Work:
 
 
 def ours(key: str, images: int, precision: str) -> Work:
-    """An epoch of our `train`, with what it keeps at its end."""
+    """An epoch as our stage trains."""
+    from bench.lib import ours
     from relearn.networks import nets
-    from relearn.training import fit
 
-    settings = checks.load(ROOT / "params.yaml")
+    settings = workplaces.settings()
     compute.configure(settings.compute.model_copy(update={"precision": precision}))
     spec, split, n_classes = data(key, images)
-    front = nets.front(spec, split)
-    model = nets.build(settings.nets[spec.net], split.image_shape, n_classes, settings.seed, front)
-    trained = nets.trainer(model, spec, images)
-
-    def epoch(part: arrays.Split = split) -> None:
-        with tempfile.TemporaryDirectory() as state:
-            fit.run(trained, part, split.part(slice(0)), spec, settings.seed, Path(state), key)
-
-    epoch(split.part(slice(3 * spec.batch)))
-    return epoch
+    return ours.epoch(nets.for_data(settings.nets[spec.net], spec, split, n_classes, settings.seed), spec, split)
 
 
 def data(key: str, images: int) -> tuple[Fit, arrays.Split, int]:
-    """The experiment with one epoch, images for it, and the number of classes."""
-    spec = checks.load(ROOT / "params.yaml").experiment("train", key).model_copy(update={"epochs": 1})
+    """The experiment, images for it, and the number of classes."""
+    spec = workplaces.settings().experiment("train", key)
     if key == "vehicles":
         return spec, workplaces.cifar10(images, VEHICLES, 28), len(VEHICLES)
     return spec, workplaces.cifar10(images), 10

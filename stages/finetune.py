@@ -62,13 +62,14 @@ def train_one(settings: Params, key: str, repeat: int) -> tuple[dict[str, float 
         model = nets.adapt(keras_file.load(places.model(spec.start)), len(view.classes), spec.head, spec.freeze, seed)
     else:
         model = nets.for_data(settings.nets[spec.net], spec, parts.train, len(view.classes), seed)
-    before = scores.accuracy(parts.score.labels, fit.predict(model, parts.score).argmax(axis=1))
-    training = train(model, spec, parts[:2], seed, machine, f"finetune-{key}-{repeat}", f"{key} repeat {repeat + 1}")
+    name, label = f"finetune-{key}-{repeat}", f"{key} repeat {repeat + 1}"
+    training = train(model, spec, parts[:2], seed, machine, name, label, score=parts.score)
+    before, after = (outputs.argmax(axis=1) for outputs in (training.before, fit.predict(model, parts.score)))
     return {
         "repeat": repeat + 1,
         "seed": seed,
-        "accuracy_before": before,
-        "accuracy": scores.accuracy(parts.score.labels, fit.predict(model, parts.score).argmax(axis=1)),
+        "accuracy_before": scores.accuracy(parts.score.labels, before),
+        "accuracy": scores.accuracy(parts.score.labels, after),
         "loss": training.last["loss"],
         "trainable_parameters": nets.trainable_parameters(model),
     }, machine

@@ -1,34 +1,68 @@
-"""Check params.yaml and printed.yaml as a whole, and say what is in them.
+"""Check params.yaml and printed.yaml of both pipelines, and say what is in them. All mistakes are told at once.
 
-python -m tools.check
+    python -m tools.check
+
+Reads  params.yaml, printed.yaml, photos/params.yaml, photos/printed.yaml
+Writes nothing
 """
 
+import contextlib
+import os
+import sys
 from pathlib import Path
 
 from relearn import checks
+from relearn.data import places
 from relearn.params.base import ParamsError
+from relearn.params.whole import Params
 from relearn.process import command
 from relearn.report import printed
 
+COUNTED = ("train", "repeat", "finetune", "transfer", "classify")
+
 
 def main() -> None:
-    settings = checks.load()
+    os.chdir(places.top())
+    lines: list[str] = []
+    mistakes: list[str] = []
+    for folder in ("", "photos/"):
+        prefix = folder.replace("/", ": ")
+        with contextlib.chdir(folder or "."):
+            try:
+                settings = checks.load()
+                lines += [folder + line for line in described(settings)]
+            except ParamsError as error:  # one in what both pipelines share is told once
+                mistakes += [prefix + line for line in str(error).splitlines() if line not in mistakes]
+            else:
+                for line in absent(settings):
+                    print(prefix + line, file=sys.stderr)
+    if mistakes:
+        raise ParamsError("\n".join(mistakes))
+    print("\n".join(lines))
+
+
+def described(settings: Params) -> list[str]:
+    """What is in the two files of a pipeline. ParamsError with a line for each mistake in printed.yaml."""
     rows = printed.load(settings)
+    counts = {name: len(getattr(settings, name)) for name in COUNTED}
+    listed = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    lines = [f"params.yaml is valid: scale {settings.scale}, seed {settings.seed}; {listed}; {len(rows)} printed numbers"]
     if left_out := len(printed.read()) - len(rows):
-        print(f"printed.yaml: {left_out} numbers have no experiment in params.yaml, and are left out")
-    fetched = {f"data/archives/{key}" for key in settings.archives}
-    missing = [key for key, photos in settings.datasets.items() if photos.folder not in fetched | {*_there(photos.folder)}]
-    if missing:
-        lines = [f"datasets.{key}.folder: {settings.datasets[key].folder!r}: no such folder or archive" for key in missing]
-        raise ParamsError("\n".join([*lines, "write the whole path (~ is not understood)"]))
-    counts = {name: len(getattr(settings, name)) for name in ("train", "finetune", "transfer", "classify")}
-    listed = ", ".join(f"{count} {name}" for name, count in counts.items())
-    print(f"params.yaml is valid: scale {settings.scale}, seed {settings.seed}; {listed}; {len(rows)} printed numbers")
+        lines.append(f"printed.yaml: {left_out} numbers have no experiment in params.yaml, and are left out")
+    return lines
 
 
-def _there(folder: str) -> list[str]:
-    """`folder` itself when it exists."""
-    return [folder] if Path(folder).exists() else []
+def absent(settings: Params) -> list[str]:
+    """A line for each folder of photographs that is neither here nor an archive that a stage downloads.
+
+    No mistake: the other pipeline runs without these photographs.
+    """
+    archives = {f"data/archives/{key}" for key in settings.archives}
+    return [
+        f"datasets.{key}.folder: {photos.folder!r}: no such folder or archive here; write the whole path (~ is not understood)"
+        for key, photos in settings.datasets.items()
+        if photos.folder not in archives and not Path(photos.folder).exists()
+    ]
 
 
 if __name__ == "__main__":

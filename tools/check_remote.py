@@ -1,15 +1,16 @@
 """Re-hash what the remote holds of this commit; name the files whose objects are missing or damaged, and the cure.
 
-python -m tools.check_remote [photos] [--listings] [--remove] [--remote NAME]
+    python -m tools.check_remote [--listings] [--remove] [--remote NAME]
 
-`dvc pull` with `verify` re-hashes the files that arrive and names the output that lacks one. The listing that tells a folder's
-files it follows unchecked: --listings checks just these, in seconds, and `make pull` does that first.
+Reads  dvc.lock, photos/dvc.lock, every object in the remote of an output that is pushed
+Writes nothing; with --remove it deletes damaged objects from the remote
+
+`dvc pull` with `verify` re-hashes the files that arrive and names the output that lacks one. The listing of a folder's files
+it follows unchecked: --listings checks just these, in seconds, as `make pull` does first.
 """
 
-import argparse
 import hashlib
 import json
-import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -18,47 +19,53 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from tqdm import tqdm
 
+from relearn.process import command
+
 BLOCK = 1 << 20  # bytes read at a time
 LISTING = ".dir"  # what DVC calls the objects that list a folder's files
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Re-hash what the remote holds of this commit, and name what is damaged.")
-    parser.add_argument("pipeline", nargs="?", default=".", help="the folder of a dvc.yaml: photos (default: this one)")
+    parser = command.parser()
     parser.add_argument("--listings", action="store_true", help="only the listings of folders: seconds, before a pull")
     parser.add_argument("--remove", action="store_true", help="delete what is damaged, so that `dvc push` brings it again")
     parser.add_argument("--remote", help="its name (default: the default remote)")
-    wanted = parser.parse_args()
-    try:
-        with Repo(wanted.pipeline) as repo:
-            repo.drop_data_index()  # DVC keeps the listings it has read, damaged ones too, and would follow them again
-            name = wanted.remote or repo.config["core"].get("remote")
-            remote = repo.cloud.get_remote_odb(wanted.remote, "push")
-            try:
-                remote.fs.exists(remote.path)
-            except Exception as error:  # each kind of storage has a family of its own
-                sys.exit(f"error: {name} cannot be reached: {error or type(error).__name__}")
-            paths, wrong = check(repo, remote, wanted.listings, wanted.remove)
-    except (DvcException, OSError) as error:
-        sys.exit(f"error: {error}")
+    arguments = parser.parse_args()
+    with command.told():
+        try:
+            print(checked(arguments.remote, arguments.listings, arguments.remove))
+        except DvcException as error:
+            raise ValueError(str(error)) from error
+
+
+def checked(remote_name: str | None = None, only_listings: bool = False, remove: bool = False) -> str:
+    """A line that says how many objects are whole. ValueError, after a line for each one that is not."""
+    with Repo() as repo:
+        repo.drop_data_index()  # DVC keeps the listings it has read, damaged ones too, and would follow them again
+        name = remote_name or repo.config["core"].get("remote")
+        remote = repo.cloud.get_remote_odb(remote_name, "push")
+        try:
+            remote.fs.exists(remote.path)
+        except Exception as error:  # each kind of storage has a family of its own
+            raise ValueError(f"{name} cannot be reached: {str(error) or type(error).__name__}") from error
+        paths, wrong = check(repo, remote, only_listings, remove)
     for oid, state in sorted(wrong.items(), key=lambda item: paths[item[0]]):
         print(f"{state}: {paths[oid]}, object {oid[:2]}/{oid[2:]}")
     if wrong:
-        cure = "" if wanted.remove else f"`python -m tools.check_remote {wanted.pipeline} --remove`, then "
-        sys.exit(
-            f"error: {len(wrong)} of {len(paths)} objects are not whole in {name}: {cure}`dvc push` from a clone that has them"
-        )
+        cure = "" if remove else "`python -m tools.check_remote --remove`, then "
+        count = f"{len(wrong)} of {len(paths)} objects are not whole in {name}"
+        raise ValueError(f"{count}: {cure}`dvc push` from a clone that has them")
     if not remote.verify:
-        sys.exit(f"error: what is pulled from {name} is not re-hashed: `dvc remote modify {name} verify true`")
-    print(f"{name}: {len(paths)} {'listings' if wanted.listings else 'objects'}, each as its hash says")
+        raise ValueError(f"what is pulled from {name} is not re-hashed: `dvc remote modify {name} verify true`")
+    return f"{name}: {len(paths)} {'listings' if only_listings else 'objects'}, each as its hash says"
 
 
 def check(repo: Any, remote: Any, only_listings: bool, remove: bool) -> tuple[dict[str, str], dict[str, str]]:
-    """The objects looked at, each with its path, and those that are `missing` or `damaged`.
+    """The objects that `dvc push` sends, each with its path, and those of them that are `missing` or `damaged`.
 
     A listing that is only missing is nothing wrong for `only_listings`: `dvc pull` says so itself.
     """
-    outputs = {out.hash_info.value: str(out) for out in repo.index.outs if out.use_cache and out.hash_info}
+    outputs = {out.hash_info.value: str(out) for out in pushed(repo)}
     listings = {oid: f"{output}/ (the listing of its files)" for oid, output in outputs.items() if oid.endswith(LISTING)}
     wrong = differing(remote, listings)
     folders = {oid: files(remote, oid) for oid in listings.keys() - wrong.keys()}
@@ -75,6 +82,11 @@ def check(repo: Any, remote: Any, only_listings: bool, remove: bool) -> tuple[di
         for oid in incomplete | {oid for oid, state in wrong.items() if state == "damaged"}:
             remote.delete(oid)
     return paths, wrong
+
+
+def pushed(repo: Any) -> list[Any]:
+    """The outputs that `dvc push` sends."""
+    return [out for out in repo.index.outs if out.use_cache and out.can_push and out.hash_info]
 
 
 def differing(remote: Any, oids: Iterable[str]) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """List a network's layers: index, name, class, output shape, parameters, and whether they are trained.
 
-python -m tools.inspect_model vgg16
+    python -m tools.inspect_model vgg16
 
 Reads  params backbones; models/<name>.keras
 Writes nothing

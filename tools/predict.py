@@ -85,7 +85,7 @@ def answer(namer: Namer, pictures: list[Picture], options: argparse.Namespace) -
 
 
 def opened(path: Path) -> Path:
-    """`path`, its folder made."""
+    """`path`, after creating its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 

@@ -1,38 +1,42 @@
-"""Mend what a kill of DVC leaves half done and DVC trips over, so that `dvc repro` goes on. `make repro` calls it first.
+"""Mend what a killed DVC leaves half done and trips over, so that `dvc repro` resumes. `make repro` calls it first.
 
-python -m tools.recover
+    python -m tools.recover
 
-Files that DVC writes in place, cut off (stages/lib/lockfile.py); entries of its run cache without content, at which it ends
-with "join() argument must be str ... not 'NoneType'"; unfinished copies into its cache, which it neither reads nor removes.
+Reads  dvc.lock and its copy .state/dvc.lock, here and in photos/; .dvc/tmp/rwlock; DVC's cache
+Writes these two locks where they were cut off, from their copies; removes what else was cut off
+
+DVC writes its locks and its list of who is busy in place (relearn/process/lockfile.py). At an entry of the run cache without
+content it ends with "join() argument must be str ... not 'NoneType'". Unfinished copies into its cache it neither reads nor
+removes.
 """
 
+import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from relearn.process import lockfile
-from tests.support import clones
+from relearn.data import places
+from relearn.process import command, lockfile
 
 UNFINISHED = "??/*.tmp"  # DVC copies into its cache under such a name, and renames what is whole
-ABANDONED = 3600.0  # seconds without a write: no copy that goes on takes so long for its next block
+ABANDONED = 3600.0  # seconds without a write: a living copy writes its next block sooner
 
 
 def main() -> None:
-    try:
-        folder = cache()
-        for line in [*lockfile.recover(), *without_empty_runs(folder / "runs"), *without_unfinished(folder / "files/md5")]:
-            print(line, file=sys.stderr)
-    except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
+    os.chdir(places.top())
+    folder = cache()
+    folders = [path.parent for path in (Path("dvc.yaml"), *sorted(Path().glob("*/dvc.yaml")))]
+    for line in [*lockfile.recover(folders), *without_empty_runs(folder / "runs"), *without_unfinished(folder / "files/md5")]:
+        print(line, file=sys.stderr)
 
 
 def cache() -> Path:
-    """DVC's cache; several repositories may share one."""
-    told = subprocess.run(["dvc", "cache", "dir"], env=clones.environment(), capture_output=True, text=True, check=False)
-    if told.returncode:
-        raise ValueError(told.stderr.strip())
-    return Path(told.stdout.strip())
+    """DVC's cache; several projects may share one. ValueError where this is no project of DVC's."""
+    done = subprocess.run(["dvc", "cache", "dir"], env=command.environment(), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ValueError(done.stderr.strip().removeprefix("ERROR: "))
+    return Path(done.stdout.strip())
 
 
 def without_empty_runs(folder: Path) -> list[str]:
@@ -53,7 +57,7 @@ def without_empty_runs(folder: Path) -> list[str]:
 
 
 def without_unfinished(folder: Path) -> list[str]:
-    """Removes what copies into the cache have left that were cut off long ago; gives a line for each."""
+    """Removes copies into the cache that were cut off long ago; gives a line for each."""
     lines = []
     for path in folder.glob(UNFINISHED):
         try:
@@ -68,4 +72,4 @@ def without_unfinished(folder: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

@@ -1,16 +1,21 @@
 """The experiments of a sweep as a table and a picture, best first; those that failed by name.
 
-python -m tools.sweep head_best --by holdout_accuracy --out sweep.svg
+    python -m tools.sweep head_best
+    python -m tools.sweep head_best --by holdout_accuracy --out sweep.svg
+
+Reads  the experiments of the present commit that DVC keeps, with their params and metrics/summary/
+Writes the table as Markdown to the standard output, and the picture that --out names
 """
 
-import argparse
-import sys
+import os
 from pathlib import Path
 from typing import Any
 
 import dvc.api
 import pandas as pd
 
+from relearn.data import places
+from relearn.process import command
 from relearn.report import figures
 from relearn.review import verdicts
 
@@ -18,52 +23,68 @@ COLOURS = "<style>:root{color:#1f2328}@media (prefers-color-scheme:dark){:root{c
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Show the experiments of a sweep, best first.")
+    parser = command.parser()
     parser.add_argument("experiment", help="a row of `dvc metrics show`: head_best")
-    parser.add_argument("--by", default="accuracy", help="the column to sort by (default: accuracy)")
-    parser.add_argument("--out", type=Path, help="write a picture there (.svg)")
-    wanted = parser.parse_args()
-    rows = [row for row in dvc.api.exp_show() if row.get("typ") != "baseline"]
-    ended = [
-        row for row in rows if row.get("State") in (None, "", "Success") and metric(row, wanted.experiment, wanted.by) is not None
-    ]
-    if not ended:
-        waiting = sum(row.get("State") in ("Queued", "Running") for row in rows)
-        see = f"{waiting} are queued or running: see `dvc queue status`" if waiting else "see `dvc exp show`"
-        sys.exit(f"error: no experiment of the present commit has {wanted.by} of {wanted.experiment}: {see}")
-    table = tabled(ended, wanted.experiment, wanted.by)
-    print(markdown(table))
-    for row in rows:
-        if row not in ended:
-            print(
-                f"{row.get('Experiment') or row['rev']}: {row.get('State') or 'not run'}: `dvc queue logs {row['rev']}` says why"
+    parser.add_argument("--by", default="accuracy", help="the column to sort by (%(default)s)")
+    parser.add_argument("--out", type=Path, help="the picture to write, .svg")
+    options = parser.parse_args()
+    out = options.out and options.out.absolute()
+    os.chdir(places.top())
+    with command.told():
+        rows = [row for row in dvc.api.exp_show() if row.get("typ") != "baseline"]
+        finished = [row for row in rows if is_finished(row) and metric(row, options.experiment, options.by) is not None]
+        if not finished:
+            raise ValueError(
+                f"no experiment of the present commit has {options.by} of {options.experiment}: {where_to_look(rows)}"
             )
-    if wanted.out:
-        svg = figures.parallel(table.drop(columns="experiment").sort_index(axis=1), wanted.by, lower(wanted.by))
-        wanted.out.write_text(svg.replace(">", f">{COLOURS}", 1))
+        table = tabled(finished, options.experiment, options.by)
+        print(markdown(table))
+        for row in filter(lambda row: row not in finished, rows):
+            print(f"{name_of(row)}: {row.get('State') or 'not run'}: `dvc queue logs {row['rev']}` says why")
+        if out:
+            svg = figures.parallel(table.drop(columns="experiment").sort_index(axis=1), options.by, lower(options.by))
+            out.write_text(svg.replace(">", f">{COLOURS}", 1))
 
 
-def metric(row: dict[str, Any], experiment: str, name: str) -> Any:
-    """A value of the experiment's row in the table of `dvc metrics`; DVC leaves the file out of names that only one has."""
-    file = Path(f"metrics/summary/{experiment}.json")
-    alone = row.get(name) if file.is_file() and name in file.read_text() else None
-    value = row.get(f"{file}:{name}", alone)
+def is_finished(row: dict[str, Any]) -> bool:
+    """Whether an experiment ran to its end; DVC gives no state to one that ran in the working tree."""
+    return row.get("State") in (None, "", "Success")
+
+
+def where_to_look(rows: list[dict[str, Any]]) -> str:
+    """What shows the experiments that are there."""
+    waiting = sum(row.get("State") in ("Queued", "Running") for row in rows)
+    return f"{waiting} are queued or running: see `dvc queue status`" if waiting else "see `dvc exp show`"
+
+
+def name_of(row: dict[str, Any]) -> str:
+    """The experiment's name, or its commit where it has none."""
+    return row.get("Experiment") or row["rev"]
+
+
+def metric(row: dict[str, Any], experiment: str, column: str) -> Any:
+    """A value of the experiment's row in the table of `dvc metrics`, of either pipeline; None where it has no number there.
+
+    DVC leaves the file out of the names of columns that only one file has.
+    """
+    name = f"metrics/summary/{experiment}.json"
+    file = next(filter(Path.is_file, [Path(name), *Path().glob(f"*/{name}")]), Path(name))
+    alone = row.get(column) if file.is_file() and column in file.read_text() else None
+    value = row.get(f"{file}:{column}", alone)
     return value if isinstance(value, int | float) else None
 
 
 def tabled(rows: list[dict[str, Any]], experiment: str, by: str) -> pd.DataFrame:
     """The params that differ among `rows`, and the column `by`, best first; equal ones in the order of their params."""
     known = set(dvc.api.params_show())
-    names = [name for name in rows[0] if name.split(".")[0] in known]
-    differing = [name for name in names if len({str(row.get(name)) for row in rows}) > 1]
-    records = [
-        {"experiment": row.get("Experiment") or row["rev"]}
-        | {name: row.get(name) for name in differing}
-        | {by: metric(row, experiment, by)}
+    params = [column for column in rows[0] if column.rpartition(":")[2].split(".")[0] in known]
+    differing = [column for column in params if len({str(row.get(column)) for row in rows}) > 1]
+    records: list[dict[str, Any]] = [
+        {"experiment": name_of(row)} | {column: row.get(column) for column in differing} | {by: metric(row, experiment, by)}
         for row in rows
     ]
     sign = 1 if lower(by) else -1
-    records.sort(key=lambda record: (sign * record[by], [str(record[name]) for name in differing], record["experiment"]))
+    records.sort(key=lambda record: (sign * record[by], [str(record[column]) for column in differing], record["experiment"]))
     return pd.DataFrame(records)
 
 

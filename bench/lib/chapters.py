@@ -1,6 +1,6 @@
 """The chapters' own way, written out: plain Keras on float32 arrays in memory, PIL image by image.
 
-Nothing of stages/ is used here but the import of Keras, so that it can be held against what stages/ do.
+Nothing of relearn/ is used here but the import of Keras, so that it can be held against ours.
 """
 
 from collections.abc import Callable
@@ -73,23 +73,23 @@ def fit(model: keras.Model, images: np.ndarray, labels: np.ndarray, batch: int) 
 def compiled(model: keras.Model, optimizer: str, learning_rate: float, momentum: float = 0.0) -> keras.Model:
     """`model` compiled as the chapters do it, for one-hot labels."""
     more = {"momentum": momentum} if momentum else {}
-    made = keras.optimizers.get({"class_name": optimizer, "config": {"learning_rate": learning_rate, **more}})
-    return _compiled(model, made)
+    config = {"learning_rate": learning_rate, **more}
+    return _compiled(model, keras.optimizers.get({"class_name": optimizer, "config": config}))
 
 
 def augmented(images: np.ndarray, factor: int, crop: int, random: np.random.Generator) -> np.ndarray:
     """Kneusel ch. 5: each image plain and `factor` - 1 times altered, one by one with PIL, and shuffled: uint8."""
     side = images.shape[1]
-    made = np.zeros((len(images) * factor, crop, crop, 3), dtype="uint8")
+    altered = np.zeros((len(images) * factor, crop, crop, 3), dtype="uint8")
     place = 0
     for pixels in images:
         picture = Image.fromarray(pixels)
-        made[place] = np.array(_centre(picture, side, crop))
+        altered[place] = np.array(_centre(picture, side, crop))
         place += 1
         for _ in range(factor - 1):
-            made[place] = np.array(_altered(picture, side, crop, random))
+            altered[place] = np.array(_altered(picture, side, crop, random))
             place += 1
-    return made[random.permutation(len(made))]
+    return altered[random.permutation(len(altered))]
 
 
 def _altered(picture: Image.Image, side: int, crop: int, random: np.random.Generator) -> Image.Image:

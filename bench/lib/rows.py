@@ -1,4 +1,4 @@
-"""Rows of the README's table, and figures as text."""
+"""Rows of the table in docs/performance.md, and figures as text."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -13,9 +13,9 @@ class Row(NamedTuple):
     goal: str = ""
 
 
-def times(found: Mapping[str, float]) -> str:
+def times(ratio: Mapping[str, float]) -> str:
     """A ratio with its spread: 2.10 x (2.05-2.20)."""
-    return f"{found['median']:.2f} x ({found['lowest']:.2f}-{found['highest']:.2f})"
+    return f"{ratio['median']:.2f} x ({ratio['lowest']:.2f}-{ratio['highest']:.2f})"
 
 
 def percent(share: float) -> str:

@@ -34,7 +34,7 @@ def interleaved(ways: Mapping[str, Way], repeats: int, label: str) -> Turns:
     Every way has a process of its own, since TensorFlow takes its precision, threads and determinism once; those whose turn
     it is not wait. Preparation is not measured.
     """
-    found = Turns({name: [] for name in ways}, {name: [] for name in ways})
+    turns = Turns({name: [] for name in ways}, {name: [] for name in ways})
     with contextlib.ExitStack() as stack:
         pools = {name: stack.enter_context(_pool()) for name in ways}
         for name, way in ways.items():
@@ -42,12 +42,12 @@ def interleaved(ways: Mapping[str, Way], repeats: int, label: str) -> Turns:
         for _ in range(repeats):
             for name, pool in pools.items():
                 seconds, busy = pool.submit(_timed).result()
-                found.seconds[name].append(seconds)
-                found.cores[name].append(busy / seconds)
+                turns.seconds[name].append(seconds)
+                turns.cores[name].append(busy / seconds)
     for name in ways:
-        figures = zip(found.seconds[name], found.cores[name], strict=True)
+        figures = zip(turns.seconds[name], turns.cores[name], strict=True)
         print(f"  {label}, {name}: {', '.join(f'{second:.2f} s x {cores:.1f} cores' for second, cores in figures)}", flush=True)
-    return found
+    return turns
 
 
 def apart(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -1,8 +1,9 @@
-"""Temporary folders in which stages of this project run on its data, with params of their own."""
+"""Temporary folders in which stages run with params of their own, and the data that all measurements share."""
 
 import contextlib
+import re
+import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,46 +12,60 @@ from typing import Any
 import numpy as np
 from ruamel.yaml import YAML
 
+from relearn import checks
 from relearn.data import arrays
 from relearn.data.arrays import Split
-from tests.support import clones
+from relearn.params import whole
+from relearn.params.whole import Params
 
-ROOT = clones.ROOT
-NEEDED = ("data/cifar10", "models/backbones/lite0.keras")
+ROOT = Path(__file__).parents[2]
+CIFAR10, LITE0 = ROOT / "data/cifar10", ROOT / "models/backbones/lite0.keras"
+OUTPUTS = re.compile(r"(photos/)?(metrics/|plots/|reports/|dvc\.lock)")
+OWN_CACHE = "[cache]\n    dir = cache\n"  # whatever cache this user's other projects share
+
+Change = Callable[[dict[str, Any]], None]
 
 
-def missing() -> str:
-    """What the measurements need and is not there, with the cure; empty when all is there."""
-    lacking = [name for name in NEEDED if not (ROOT / name).exists()]
-    return f"{', '.join(lacking)} missing: dvc repro download@cifar10 fetch@lite0" if lacking else ""
+def check() -> None:
+    """ValueError with the cure when what the measurements need is not there."""
+    if missing := [str(path.relative_to(ROOT)) for path in (CIFAR10, LITE0) if not path.exists()]:
+        raise ValueError(f"{', '.join(missing)} missing: dvc repro download@cifar10 fetch@lite0")
+
+
+def settings() -> Params:
+    """The project's own parameters."""
+    return checks.load(ROOT / whole.FILE)
 
 
 @contextlib.contextmanager
-def made(change: Callable[[dict[str, Any]], None], path: str = "params.yaml") -> Iterator[Path]:
-    """A folder with the parameters of `path` as `change` leaves them, and links to this project's CIFAR-10 and backbones."""
+def with_params(change: Change) -> Iterator[Path]:
+    """A folder with the project's params.yaml as `change` leaves it."""
     with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
         folder = Path(temporary)
-        settings = YAML(typ="safe").load((ROOT / path).read_text())
-        change(settings)
-        with (folder / "params.yaml").open("w") as stream:
-            YAML().dump(settings, stream)
-        for name in ("data/cifar10", "models/backbones"):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).symlink_to(ROOT / name)
+        values = whole.read(ROOT / whole.FILE)
+        change(values)
+        with (folder / whole.FILE).open("w") as stream:
+            YAML().dump(values, stream)
         yield folder
 
 
-def run(folder: Path, stage: str, *keys: str) -> None:
-    """A stage of this project, run in `folder`."""
-    environment = clones.environment(PYTHONPATH=str(ROOT))
-    command = [sys.executable, "-m", f"stages.{stage}", *keys]
-    subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
+@contextlib.contextmanager
+def clone(change: Change) -> Iterator[Path]:
+    """The same with all files of the project but outputs, and a git repository and a DVC cache of its own."""
+    with with_params(change) as folder:
+        command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        for name in subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0"):
+            if (ROOT / name).is_file() and not (folder / name).exists() and not OUTPUTS.match(name):
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+        subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+        (folder / ".dvc/config.local").write_text(OWN_CACHE)
+        yield folder
 
 
 def cifar10(n: int, keep: list[int] | None = None, crop: int | None = None) -> Split:
     """The first `n` training images of CIFAR-10, of the classes in `keep`, relabelled by their place in it; in memory."""
-    folder = ROOT / arrays.DATA / "cifar10"
-    images, labels = arrays.read(folder / "train_images.npy"), np.asarray(arrays.read(folder / "train_labels.npy"))
+    images, labels = arrays.read(CIFAR10 / "train_images.npy"), np.asarray(arrays.read(CIFAR10 / "train_labels.npy"))
     rows = np.flatnonzero(np.isin(labels, keep) if keep else np.ones(len(labels), bool))[:n]
     new = np.searchsorted(keep, labels[rows]).astype("uint8") if keep else labels[rows]
     return Split(arrays.centre_crop(images[rows], crop).copy(), np.arange(len(rows)), new, new)

@@ -64,8 +64,8 @@ def network(name: str, weights: str | None = None, top: bool = True, mean: Seque
         scale, offset = [1.0] * 3, [-value for value in mean]
     image = keras.Input((side, side, 3), dtype="uint8", name="image")
     scaled = keras.layers.Rescaling(scale, offset, name="scale")(image)
-    made = _functions()[name](weights=weights, input_tensor=scaled, input_shape=(side, side, 3), include_top=top)
-    return keras.Model(made.inputs, made.outputs, name=title or name)
+    built = _functions()[name](weights=weights, input_tensor=scaled, input_shape=(side, side, 3), include_top=top)
+    return keras.Model(built.inputs, built.outputs, name=title or name)
 
 
 def load(model: keras.Model, path: Path) -> None:
@@ -95,8 +95,8 @@ def rgb_first(model: keras.Model) -> None:
 
 def _functions() -> dict[str, Callable[..., keras.Model]]:
     """The functions of keras.applications by their names in snake case."""
-    found = {name: getattr(keras.applications, name) for name in dir(keras.applications) if name[0].isupper()}
-    return {_snake(name): function for name, function in found.items() if callable(function)}
+    attributes = {name: getattr(keras.applications, name) for name in dir(keras.applications) if name[0].isupper()}
+    return {_snake(name): function for name, function in attributes.items() if callable(function)}
 
 
 def _snake(name: str) -> str:

@@ -61,17 +61,17 @@ def load_state(model: keras.Model, state: dict[str, np.ndarray]) -> None:
 
     Raises ValueError naming tensors that are missing, left over or of another shape; then nothing was set.
     """
-    wanted = dict(_places(model))
+    variables = dict(_places(model))
     counters = {name for name in state if name.endswith(".num_batches_tracked")}  # PyTorch's own; Keras has none
-    if wrong := set(wanted) ^ (set(state) - counters):
+    if wrong := set(variables) ^ (set(state) - counters):
         raise ValueError(
             f"{model.name}: missing or left over in the state dict: {', '.join(sorted(wrong)[:5])} ({len(wrong)} in all)"
         )
-    values = {name: _as_keras(name, state[name]) for name in wanted}
-    for name, variable in wanted.items():
+    values = {name: _as_keras(name, state[name]) for name in variables}
+    for name, variable in variables.items():
         if values[name].shape != tuple(variable.shape):
             raise ValueError(f"{model.name}: {name} has shape {state[name].shape}, which does not fit {tuple(variable.shape)}")
-    for name, variable in wanted.items():
+    for name, variable in variables.items():
         variable.assign(values[name])
 
 

@@ -79,7 +79,7 @@ def _blocks(
         if random is not None:
             fit.reset_random_layers(random, seeds.derive(seed, "copy", copy), start)
             images = tf.cast(random(images, training=True) + nets.HALF, tf.uint8)
-        with np.errstate(over="ignore"):  # told below
+        with np.errstate(over="ignore"):  # an error below
             features = lower.predict_on_batch(np.asarray(images)).astype(np.float16)
         if not np.isfinite(features).all():
             raise FloatingPointError(

@@ -29,5 +29,5 @@ def check(file: h5py.File) -> None:
     def link(name: str, kind: Any) -> str | None:
         return None if isinstance(kind, h5py.HardLink) else f"{name} is a link to another place"
 
-    if told := file.visititems_links(link) or file.visititems(fault):  # these stop at the first word
-        raise ValueError(told)
+    if mistake := file.visititems_links(link) or file.visititems(fault):  # these stop at the first word
+        raise ValueError(mistake)

@@ -117,18 +117,18 @@ def _storages(stream: io.BytesIO, raw: bytes, described: Any, keys: Any) -> dict
     expected = {tensor.storage.key: tensor.storage for tensor in described.values()}
     if not isinstance(keys, list) or sorted(keys) != sorted(expected):
         raise ValueError("lists other storages than its tensors use")
-    found, place = {}, stream.tell()
+    storages, place = {}, stream.tell()
     for key in keys:
         dtype, count = np.dtype(expected[key].kind.dtype), expected[key].elements
         if int.from_bytes(raw[place : place + 8], "little", signed=True) != count:
             raise ValueError(f"storage {key} at byte {place} has another size than its tensors say, {count}")
         if place + 8 + count * dtype.itemsize > len(raw):
             raise ValueError(f"ends within storage {key} (truncated)")
-        found[key] = np.frombuffer(raw, dtype, count, place + 8)
+        storages[key] = np.frombuffer(raw, dtype, count, place + 8)
         place += 8 + count * dtype.itemsize
     if place != len(raw):
         raise ValueError(f"has {len(raw) - place} bytes after its last storage")
-    return found
+    return storages
 
 
 def _view(name: str, tensor: Tensor, storage: np.ndarray) -> np.ndarray:

@@ -23,11 +23,11 @@ def mistakes(params: Params) -> list[str]:
 
 def protocols(values: Mapping[str, Any]) -> list[str]:
     """Blocks that name a protocol which is not there; of values that are not checked yet."""
-    known = values.get("protocols") or {}
+    known: Any = values.get("protocols")
     dictionaries = [(name, values.get(name)) for name in OF_A_PROTOCOL]
     named = [(f"{name}.{key}.protocol", block["protocol"]) for name, blocks in dictionaries if isinstance(blocks, dict)
              for key, block in blocks.items() if isinstance(block, dict) and "protocol" in block]  # fmt: skip
-    return [line for path, protocol in named for line in _unknown(path, protocol, known)]
+    return [line for path, protocol in named for line in _unknown(path, protocol, known if isinstance(known, dict) else ())]
 
 
 def _unknown(path: str, value: Any, allowed: Iterable[str]) -> list[str]:
@@ -222,7 +222,8 @@ def _embed(params: Params) -> Iterator[str]:
     for key, spec in params.embed.items():
         path = f"embed.{key}"
         yield from _unknown(f"{path}.images", spec.images, [*_datasets(params), *params.datasets])
-        yield from _unknown(f"{path}.model", spec.model, models)
+        if key not in params.datasets:  # their blocks follow from what is told of datasets.<key>.backbone
+            yield from _unknown(f"{path}.model", spec.model, models)
         if _has(params, spec.images):
             yield from _limits(path, spec, spec.images, params)
         net = params.nets.get(params.train[spec.model].net) if spec.model in params.train else None

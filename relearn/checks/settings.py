@@ -34,18 +34,18 @@ def _checked(raw: Mapping[str, Any], scale: str) -> Params:
     where = "" if scale == raw["scale"] else f"at scale {scale}: "
     values = whole.resolved(raw, scale)
     try:
-        params = Params.model_validate(values)
+        written = Params.model_validate(values)
     except ValidationError as error:
         unknown = references.protocols(values)
         lines = [*unknown, *(wording.of_mistake(problem, Params) for problem in error.errors())]
-        told = [line for line in dict.fromkeys(lines) if not _missing_from_protocol(line, unknown)]
-        raise ParamsError("\n".join(where + line for line in told)) from error
-    params = whole.with_recipes(params)
-    if mistakes := [*blocks.mistakes(params), *references.mistakes(params)]:
+        mistakes = [line for line in dict.fromkeys(lines) if not _missing_from_protocol(line, unknown)]
+        raise ParamsError("\n".join(where + line for line in mistakes)) from error
+    params = whole.with_recipes(written)
+    if mistakes := [*blocks.mistakes(written), *references.mistakes(params)]:
         raise ParamsError("\n".join(where + line for line in dict.fromkeys(mistakes)))
     return params
 
 
 def _missing_from_protocol(line: str, unknown: list[str]) -> bool:
     """Whether a key is missing only because its block names a protocol that is not there."""
-    return line.endswith(": is missing") and line.rpartition(".")[0] in {told.rpartition(".protocol:")[0] for told in unknown}
+    return line.endswith(": is missing") and line.rpartition(".")[0] in {other.rpartition(".protocol:")[0] for other in unknown}

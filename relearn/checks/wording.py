@@ -1,5 +1,6 @@
 """Mistakes in a YAML file in words: the key, the value, what is allowed; for broken YAML the line and the cure."""
 
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -8,26 +9,48 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel
 from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.reader import ReaderError
 
-CURES = {  # by what the parser says
+CURES = {  # by what the parser says; {opened} is the line of a bracket
     "duplicate key": "a key may stand only once in a block: take one away",
-    "\\t": "indent with spaces: YAML takes no tabs",
-    "mapping values are not allowed": "put a value that has `: ` in it in quotes, or mend the indentation",
-    "expected ',' or": "close the bracket, or put a comma between the values",
+    "\\t": "use spaces in its place: YAML takes no tabs",
+    "mapping values are not allowed": "put a value that has `: ` in it in quotes, or mend the indentation or a missing space "
+    "after a colon, here or in the line above",
+    "expected ',' or": "close the bracket that opens in line {opened}, or put a comma between the values",
     "could not find expected ':'": "write `key: value`, with a space after the colon",
+    "found unexpected end of stream": "close the quotes that open here",
+    "found '<scalar>'": "close the quotes in the lines above, or indent it as far as the other keys of its block",
+    "found ']'": "take the bracket away: none is open",
+    "found '}'": "take the bracket away: none is open",
+    "found '-'": "take the `- ` away: its block has keys",
+    "found '?'": "begin it as the others of its list, with `- `, or of its block, with `key: `",
+    "<document start>": "begin all blocks of the file in its first column",
     "expected <block end>": "indent it as far as the other keys of its block",
     "found undefined alias": "write the value out: there is no anchor of that name",
+    "that cannot start any token": "put the value in quotes",
+    "constructor for the tag": "put a value that begins with `!` in quotes",
+    "expected chomping or indentation": "put a value that begins with `|` or `>` in quotes",
+    "unknown escape character": "put the value in single quotes",
+    "unhashable key": "put a value that begins with a bracket or `? ` in quotes",
+    "another document": "take the `---` away: a file has one document",
 }
+BEGINS_THERE = ("while scanning a simple key", "while scanning a quoted scalar")  # the parser notices it lines further down
 
 
 def of_file(path: Path, error: Exception) -> str:
     """Why a YAML file cannot be read: its line and a cure where the parser says one."""
-    mark = getattr(error, "problem_mark", None)
-    if not isinstance(error, MarkedYAMLError) or mark is None:
+    if isinstance(error, ReaderError):
+        before = Path(error.name).read_text(errors="replace")[: error.position].split("\n")
+        place = f"{error.name}, line {len(before)}, column {len(before[-1]) + 1}"
+        return f"{place}: character {error.character:#x}, {error.reason}: take it away, or save the file as UTF-8"
+    if not isinstance(error, MarkedYAMLError) or error.problem_mark is None:
         return f"{path}: {' '.join(str(error).split())}"
-    problem = " ".join(str(error.problem).split())
+    problem, opened = " ".join(str(error.problem).split()), error.context_mark or error.problem_mark
+    mark = opened if error.context in BEGINS_THERE else error.problem_mark
     cure = next((cure for said, cure in CURES.items() if said in problem), "compare it with the lines around it")
-    return f"{path}, line {mark.line + 1}, column {mark.column + 1}: {problem}: {cure}"
+    if re.search("^<<<<<<< ", Path(mark.name).read_text(), re.MULTILINE):
+        cure = "the file has conflicts of a merge: keep one side of each"
+    return f"{mark.name}, line {mark.line + 1}, column {mark.column + 1}: {problem}: {cure.format(opened=opened.line + 1)}"
 
 
 def of_mistake(problem: Mapping[str, Any], model: type[BaseModel]) -> str:

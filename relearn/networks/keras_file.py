@@ -43,8 +43,8 @@ def load(path: Path) -> keras.Model:
         containers.check_zip(path)
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # zipfile, json, h5py and Keras raise anything
-        told = " ".join(str(error).split()).rpartition("Exception encountered: ")[2]
-        raise ValueError(f"{path}: cannot be loaded: {told[:300]}") from error
+        reason = " ".join(str(error).split()).rpartition("Exception encountered: ")[2]
+        raise ValueError(f"{path}: cannot be loaded: {reason[:300]}") from error
 
 
 def configuration(model: keras.Model) -> Any:

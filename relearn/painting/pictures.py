@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from skimage.util import montage
 
 ZOOM = 2
 GAP = 2
@@ -27,12 +28,8 @@ def sheet_uri(images: np.ndarray, columns: int) -> str:
 
 
 def _page(images: np.ndarray, columns: int) -> Image.Image:
-    n, height, width, _ = images.shape
-    rows = -(-n // columns)
-    page = np.full((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, 3), GREY, np.uint8)
-    for place, image in enumerate(images):
-        top, left = (place // columns) * (height + GAP), (place % columns) * (width + GAP)
-        page[top : top + height, left : left + width] = image
+    shape = (-(-len(images) // columns), columns)
+    page = montage(images, fill=(GREY,) * 3, grid_shape=shape, padding_width=GAP, channel_axis=-1)[GAP:-GAP, GAP:-GAP]
     return Image.fromarray(page).resize((page.shape[1] * ZOOM, page.shape[0] * ZOOM), Image.Resampling.NEAREST)
 
 

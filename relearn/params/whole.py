@@ -88,12 +88,12 @@ def read(path: Path = FILE) -> Any:
     YAML 1.2, as DVC reads it: 1e-05 is a number. Raises OSError, YAMLError, or ParamsError for a value in both files.
     """
     yaml = YAML(typ="safe", pure=True)
-    raw = yaml.load(path.read_text())
+    raw = yaml.load(path)
     if not isinstance(raw, dict) or "datasets" not in raw or not (common := path.parent / ".." / FILE.name).is_file():
         return raw
     if twice := sorted(raw.keys() & set(SHARED)):
         raise ParamsError("\n".join(f"{key}: stands in {common}, for both pipelines; take it out of {path}" for key in twice))
-    shared = yaml.load(common.read_text())
+    shared = yaml.load(common)
     return {key: shared[key] for key in SHARED if key in shared} | raw if isinstance(shared, dict) else raw
 
 
@@ -104,8 +104,9 @@ def resolved(raw: Mapping[str, Any], scale: str) -> dict[str, Any]:
     for dictionary in OF_A_PROTOCOL:
         blocks = values.get(dictionary)
         for key, block in blocks.items() if isinstance(blocks, dict) else ():
-            if isinstance(block, dict) and isinstance(protocols, dict) and block.get("protocol") in protocols:
-                blocks[key] = protocols[block["protocol"]] | block
+            name = block.get("protocol") if isinstance(block, dict) else None
+            if isinstance(protocols, dict) and isinstance(name, str) and isinstance(numbers := protocols.get(name), dict):
+                blocks[key] = numbers | block
     return values
 
 

@@ -78,9 +78,9 @@ def class_name(container: Path, folder: str) -> str:
     """A class folder's name in plain letters, digits, _ and -: accents are taken off, anything else becomes _."""
     name = folder.rpartition("/")[2]
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    if not (made := re.sub(r"[^A-Za-z0-9_-]+", "_", plain).strip("_")):
+    if not (plain_name := re.sub(r"[^A-Za-z0-9_-]+", "_", plain).strip("_")):
         raise ValueError(f"{container}: class folder {name!r} has no plain letter or digit in its name: rename it")
-    return made
+    return plain_name
 
 
 def _laid_out(container: Path, files: list[str], folders: set[str], spec: PhotoSet) -> tuple[list[Photo], list[str]]:
@@ -100,8 +100,8 @@ def _laid_out(container: Path, files: list[str], folders: set[str], spec: PhotoS
     if absent := [name for name in classes if name not in known]:
         raise ValueError(f"{container}: has no class folder {', '.join(absent)}; there are {', '.join(known) or 'none'}")
     if not 2 <= len(classes) <= CLASS_LIMIT:
-        found = f"{len(classes)} ({classes[0]})" if len(classes) == 1 else f"{len(classes) or 'none'}"
-        raise ValueError(f"{container}: needs 2 to {CLASS_LIMIT} class folders, each with the images of one class; has {found}")
+        there = f"{len(classes)} ({classes[0]})" if len(classes) == 1 else f"{len(classes) or 'none'}"
+        raise ValueError(f"{container}: needs 2 to {CLASS_LIMIT} class folders, each with the images of one class; has {there}")
     photos = []
     for (split, parent), by_name in zip(parents, named, strict=True):
         for label, name in enumerate(classes):

@@ -5,8 +5,10 @@ A row is a photograph's place in the album.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
+from scipy.cluster.hierarchy import DisjointSet
 
 from relearn.data import seeds
 from relearn.data.arrays import SPLITS
@@ -66,11 +68,12 @@ def of_album(album: Album, spec: PhotoSet, rows: Sequence[int], digests: Digests
 
 def units(rows: Sequence[int], joined: Iterable[Iterable[int]]) -> list[Unit]:
     """`rows` in units: those named in one of `joined`, directly or through others, are in one; in the rows' order."""
-    together = {row: {row} for row in rows}
+    sets = DisjointSet(rows)
     for group in joined:
-        merged = set().union(*(together[row] for row in group if row in together))
-        together |= dict.fromkeys(merged, merged)
-    return [sorted(together[row]) for row in rows if row == min(together[row])]
+        known = [row for row in group if row in sets]
+        for first, second in pairwise(known):
+            sets.merge(first, second)
+    return [sorted(unit) for row in rows if row == min(unit := sets.subset(row))]
 
 
 def shuffled(parts: Sequence[Unit], random: np.random.Generator) -> list[Unit]:
@@ -81,14 +84,14 @@ def shuffled(parts: Sequence[Unit], random: np.random.Generator) -> list[Unit]:
 def divide(parts: Sequence[Unit], fraction: float) -> tuple[list[Unit], list[Unit]]:
     """Training and test units: to test go, whole, the first that fit into `fraction` of all rows. Neither is empty."""
     n = sum(map(len, parts))
-    left = wanted = min(max(int(fraction * n + 0.5), 1), n - 1)
+    left = test_rows = min(max(int(fraction * n + 0.5), 1), n - 1)
     train: list[Unit] = []
     test: list[Unit] = []
     for part in parts:
         fits = len(part) <= left
         (test if fits else train).append(part)
         left -= len(part) if fits else 0
-    if left == wanted:
+    if left == test_rows:
         test.append(train.pop(train.index(min(train, key=len))))
     return train, test
 
@@ -133,8 +136,8 @@ def _told_together(album: Album, spec: PhotoSet) -> list[list[int]]:
     numbered: dict[tuple[str, int | None], list[int]] = defaultdict(list)
     for row, photo in enumerate(album.photos):
         numbered[album.classes[photo.label], photo.number].append(row)
-    told = [[(name, number) for number in group] for name, groups in spec.together.items() for group in groups]
-    for name, number in (pair for group in told for pair in group):
+    groups = [[(name, number) for number in group] for name, sets in spec.together.items() for group in sets]
+    for name, number in (pair for group in groups for pair in group):
         if (name, number) not in numbered:
             raise ValueError(f"together.{name}: {album.container} has no file with the number {number} in a class {name}")
-    return [[row for pair in group for row in numbered[pair]] for group in told]
+    return [[row for pair in group for row in numbered[pair]] for group in groups]

@@ -36,14 +36,14 @@ def run(main: Callable[..., None]) -> None:
 def parser(*positional: str) -> argparse.ArgumentParser:
     """A parser for the module that runs as `__main__`, with its docstring as help, and these arguments."""
     module = sys.modules["__main__"]
-    made = argparse.ArgumentParser(
+    command_line = argparse.ArgumentParser(
         prog=f"python -m {getattr(module.__spec__, 'name', module.__name__)}",
         description=module.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     for name in positional:
-        made.add_argument(name)
-    return made
+        command_line.add_argument(name)
+    return command_line
 
 
 @contextmanager
@@ -58,6 +58,11 @@ def told() -> Iterator[None]:
         sys.exit(f"error: {error}{cure if error.errno in (errno.ENOSPC, errno.EDQUOT) else ''}")
     except (ValueError, FloatingPointError) as error:
         sys.exit(f"error: {error}")
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of this process, with this Python and its DVC first on the PATH, for a `dvc` that we start."""
+    return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"} | more
 
 
 @cache
@@ -85,12 +90,13 @@ def _use_own_code() -> None:
     """Starts a stage anew with the code of its own project, where DVC runs it in another copy than the installed one.
 
     A queued experiment of the photographs runs in photos/ of a temporary clone, from which Python would import the
-    packages of the project that the virtual environment was set up for.
+    packages of the project that the virtual environment was set up for. Its DVC_ROOT is the project that it was queued in.
     """
-    root = os.environ.get("DVC_ROOT", "")
-    own = Path(root, "relearn/process/command.py")
-    if root and own.is_file() and not own.samefile(__file__):
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    here = Path.cwd()
+    root = next((folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir()), here)
+    own = root / "relearn/process/command.py"
+    if own.is_file() and not own.samefile(__file__):
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606
 
 

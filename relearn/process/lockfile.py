@@ -5,7 +5,7 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -26,28 +26,31 @@ def keep() -> None:
             shutil.copy2(LOCK, partial)
 
 
-def recover() -> list[str]:
-    """Puts the copy back where dvc.lock was cut off, without a copy removes it; gives a line for each file that was mended.
+def recover(folders: Iterable[Path] = (Path(),)) -> list[str]:
+    """Mends what a kill has left of each folder's dvc.lock and of DVC's list of who is busy; gives a line for each file.
 
-    A file that is being written by a DVC that lives is left alone. ValueError when dvc.lock has conflicts of a merge.
+    dvc.lock becomes its copy again, or is removed where there is none. A file that a living DVC is writing is left alone.
+    Started at the project's top. ValueError when a dvc.lock has conflicts of a merge.
     """
-    lines = []
-    if _stays(LOCK, _is_cut):
-        if "<<<<<<<" in LOCK.read_text(errors="replace"):
-            raise ValueError(f"{LOCK}: has conflicts of a merge: take one side (`git checkout --ours {LOCK}`), then `dvc repro`")
-        if KEPT.is_file() and not _is_cut(KEPT):
-            with atomic.replacing(LOCK) as partial:
-                shutil.copy2(KEPT, partial)
-            lines.append(f"{LOCK}: was cut off; put back as it was before the last stage")
-        else:
-            LOCK.unlink()
-            lines.append(
-                f"{LOCK}: was cut off; removed, since no stage has kept a copy (`git checkout {LOCK}` has the committed one)"
-            )
+    lines = [line for folder in folders for line in _put_back(folder / LOCK, folder / KEPT)]
     if _stays(BUSY, _is_no_json):
         BUSY.unlink()
         lines.append(f"{BUSY}: was cut off; removed")
     return lines
+
+
+def _put_back(lock: Path, kept: Path) -> Iterator[str]:
+    if not _stays(lock, lambda path: _is_cut(path, kept)):
+        return
+    if "<<<<<<<" in lock.read_text(errors="replace"):
+        raise ValueError(f"{lock}: has conflicts of a merge: take one side (`git checkout --ours {lock}`), then `dvc repro`")
+    if kept.is_file() and _stages(kept) is not None:
+        with atomic.replacing(lock) as partial:
+            shutil.copy2(kept, partial)
+        yield f"{lock}: was cut off; put back as it was before the last stage"
+    else:
+        lock.unlink()
+        yield f"{lock}: was cut off; removed, since no stage has kept a copy (`git checkout {lock}` has the committed one)"
 
 
 def _stays(path: Path, cut: Callable[[Path], bool]) -> bool:
@@ -73,22 +76,28 @@ def _is_no_json(path: Path) -> bool:
     return False
 
 
-def _is_cut(path: Path) -> bool:
-    """Whether dvc.lock, or the copy of it, ends within a stage, or has fewer stages than were there when the copy was made."""
-    text = path.read_text(errors="replace")
+def _is_cut(lock: Path, kept: Path) -> bool:
+    """Whether dvc.lock ends within a stage, or has fewer stages than were there when the copy was made."""
+    stages = _stages(lock)
+    if stages is None:
+        return True
+    if not kept.is_file() or lock.stat().st_mtime_ns <= kept.stat().st_mtime_ns:
+        return False
+    lost = (_stages(kept) or set()) - stages  # cut between two entries
+    return bool(lost) and lock.read_text(errors="replace") != _committed(lock)
+
+
+def _stages(lock: Path) -> set[str] | None:
+    """The names of the stages; None where the file ends within one."""
+    text = lock.read_text(errors="replace")
     try:
         stages = YAML(typ="safe").load(text)["stages"]
         last = list(stages.values())[-1]["outs"][-1]
     except (YAMLError, AttributeError, TypeError, KeyError, IndexError):
-        return True
-    if not text.endswith("\n") or not {"path", "size"} <= set(last):
-        return True
-    if path == KEPT or not KEPT.is_file() or LOCK.stat().st_mtime_ns <= KEPT.stat().st_mtime_ns:
-        return False
-    lost = set(YAML(typ="safe").load(KEPT.read_text())["stages"]) - set(stages)  # cut between two entries
-    return bool(lost) and text != _committed()
+        return None
+    return set(stages) if text.endswith("\n") and {"path", "size"} <= set(last) else None
 
 
-def _committed() -> str:
-    """dvc.lock as git has it: one of another branch is whole, though stages of this one are not in it."""
-    return subprocess.run(["git", "show", f"HEAD:./{LOCK}"], capture_output=True, text=True, check=False).stdout
+def _committed(lock: Path) -> str:
+    """The file as git has it: one of another branch is whole, though stages of this one are not in it."""
+    return subprocess.run(["git", "show", f"HEAD:./{lock}"], capture_output=True, text=True, check=False).stdout

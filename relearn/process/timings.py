@@ -24,6 +24,7 @@ def stage(name: str, scale: str) -> Iterator[None]:
 
 def read(scale: str, stages: Container[str]) -> dict[str, float]:
     """Seconds of those `stages` that ran here at `scale`, longest first; one taken from a cache is not in it."""
-    records = [json.loads(path.read_text()) for path in sorted((FOLDER / scale).glob("*.json"))]
+    whole = [path for path in sorted((FOLDER / scale).glob("*.json")) if f".{atomic.MARK}" not in path.suffixes]
+    records = [json.loads(path.read_text()) for path in whole]
     mine = {record["stage"]: float(record["seconds"]) for record in records if record["stage"] in stages}
     return dict(sorted(mine.items(), key=lambda item: -item[1]))

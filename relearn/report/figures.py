@@ -128,15 +128,15 @@ def losses(table: pd.DataFrame) -> str:
 
 def histograms(table: pd.DataFrame) -> list[str]:
     """Shares of the pixel values of each channel, one figure for each `stage` of the table."""
-    made = []
+    svgs = []
     for stage, rows in table.groupby("stage", sort=False):
         figure, axes = _axes(5.2, 2.6)
         for (channel, values), colour in zip(rows.groupby("channel", sort=False), (TEN[7], GREEN, BLUE), strict=True):
             axes.step(values["value"], values["share"], where="post", color=colour, label=channel)
         axes.set(xlabel=f"pixel value, {stage}", ylabel="share")
         _legend(axes, 3)
-        made.append(_svg(figure, f"pixel values, {stage}"))
-    return made
+        svgs.append(_svg(figure, f"pixel values, {stage}"))
+    return svgs
 
 
 def confusion(percent: np.ndarray, classes: Sequence[str], title: str) -> str:
@@ -150,7 +150,7 @@ def confusion(percent: np.ndarray, classes: Sequence[str], title: str) -> str:
     for (row, column), value in np.ndenumerate(shares):
         axes.add_patch(matplotlib.patches.Rectangle((column - 0.5, row - 0.5), 1, 1, color=colours[row, column], lw=0))
         axes.text(column, row, f"{value:.0f}" if n > 4 else f"{value:.1f}", ha="center", va="center", fontsize=8)
-    axes.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5), xlabel="named", ylabel="is")
+    axes.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5), xlabel="predicted", ylabel="true")
     figure.suptitle(title, fontsize="medium")
     axes.set_xticks(range(n), classes, rotation=40 if n > 2 else 0, ha="right" if n > 2 else "center")
     axes.set_yticks(range(n), classes)

@@ -43,7 +43,7 @@ def load(params: Params, path: Path = FILE) -> list[Row]:
 def read(path: Path = FILE) -> list[Row]:
     """All printed numbers, also those whose experiments have been taken out."""
     try:
-        return Printed.model_validate(YAML(typ="safe", pure=True).load(path.read_text())).rows
+        return Printed.model_validate(YAML(typ="safe", pure=True).load(path)).rows
     except (OSError, YAMLError) as error:
         raise ParamsError(wording.of_file(path, error)) from error
     except ValidationError as error:

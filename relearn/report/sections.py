@@ -23,27 +23,27 @@ COSTS_OF = "cifar10"  # the data set whose trainings are compared
 def build(settings: Params, rows: list[dict[str, Any]]) -> list[Section]:
     """All sections of what `settings` has, chapter by chapter. rows: the compared rows of printed.yaml."""
     printed = {row["metric"]: row["printed"] for row in rows if row["printed"] is not None}
-    made = []
+    sections = []
     if set(FIGURE_14) & settings.train.keys():
-        made.append(curves(settings))
+        sections.append(curves(settings))
     if "animal_vehicle" in settings.train:
-        made.append(two_classes(settings))
+        sections.append(two_classes(settings))
     if settings.one_vs_rest:
-        made.append(one_vs_rest(settings, printed))
-    if len(of_all_classes(settings)) > 1:
-        made.append(costs(settings))
+        sections.append(one_vs_rest(settings, printed))
+    if len(ten_class_trainings(settings)) > 1:
+        sections.append(costs(settings))
     if settings.tsne:
-        made.append(digits(settings))
+        sections.append(digits(settings))
     if {"embedded", "raw"} <= settings.classify.keys():
-        made.append(classifiers(settings, printed))
-    made += [augmentation(settings, key) for key in settings.augment]
+        sections.append(classifiers(settings, printed))
+    sections += [augmentation(settings, key) for key in settings.augment]
     if "vehicles" in settings.train:
-        made.append(vehicles(settings))
+        sections.append(vehicles(settings))
     if settings.repeat or settings.finetune:
-        made.append(repeats(settings, rows))
-    made += sections_keras.build(settings, printed)
-    made += sections_transfer.build(settings, printed)
-    return made + [gallery(key, count) for key, count in settings.report.gallery.items()]
+        sections.append(repeats(settings, rows))
+    sections += sections_keras.build(settings, printed)
+    sections += sections_transfer.build(settings, printed)
+    return sections + [gallery(key, count) for key, count in settings.report.gallery.items()]
 
 
 def curves(settings: Params) -> Section:
@@ -59,12 +59,12 @@ def curves(settings: Params) -> Section:
 
 def two_classes(settings: Params) -> Section:
     """K2: animal or vehicle."""
-    found = records.read_json(METRICS / "evaluate/animal_vehicle.json")
+    metrics = records.read_json(METRICS / "evaluate/animal_vehicle.json")
     points = pd.read_csv(PLOTS / "roc/animal_vehicle.csv")
     negative, positive = settings.relabel["animal_vehicle"].classes or ["negative", "positive"]
     classes = shapes.classes(settings, "cifar10")
     errors = {
-        f"{truth} called {guess}": [found[f"{truth}_called_{guess}_{name}"] for name in classes]
+        f"{truth} called {guess}": [metrics[f"{truth}_called_{guess}_{name}"] for name in classes]
         for truth, guess in ((negative, positive), (positive, negative))
     }
     return Section(
@@ -72,7 +72,7 @@ def two_classes(settings: Params) -> Section:
         "The chapter takes its area under the curve from hard labels, which is one point; from the network's "
         "probabilities it is the solid line. The bars count the errors by the picture's own class.",
         [
-            figures.roc(points, (found["fpr"], found["tpr"]), found["auc"], found["auc_hard"]),
+            figures.roc(points, (metrics["fpr"], metrics["tpr"]), metrics["auc"], metrics["auc_hard"]),
             figures.confusion(percent("animal_vehicle", [negative, positive]), [negative, positive], "animal or vehicle"),
             figures.bars(classes, errors, "errors"),
         ],
@@ -81,7 +81,7 @@ def two_classes(settings: Params) -> Section:
 
 def one_vs_rest(settings: Params, printed: dict[str, float]) -> Section:
     """K3: ten binary networks against one of ten classes."""
-    found = records.read_json(METRICS / "one_vs_rest.json")
+    metrics = records.read_json(METRICS / "one_vs_rest.json")
     spec = settings.single("one_vs_rest")
     against = spec.against
     classes = shapes.classes(settings, spec.images)
@@ -91,32 +91,32 @@ def one_vs_rest(settings: Params, printed: dict[str, float]) -> Section:
         record = records.read_json(METRICS / f"{file}.json")
         shares[name] = [record[f"accuracy_{label}"] for label in classes]
         marks[name] = [printed.get(f"{file}.accuracy_{label}", np.nan) for label in classes]
-    p = found["mcnemar_p"]
+    p = metrics["mcnemar_p"]
     verdict = "a difference beyond chance at the 5 % level" if p < 0.05 else "no difference beyond chance at the 5 % level"
     return Section(
         "one_vs_rest", "K3. Ten binary networks, or one of ten classes",
-        f"On the same {found['images']:,} test images one-vs-rest names {found['accuracy']:.1%} right and {against} "
-        f"{found['accuracy_against']:.1%}. Only the former is right on {found['only_first_right']:,}, only the latter on "
-        f"{found['only_second_right']:,}: McNemar's exact test gives p = {p:.2g}, {verdict}, "
+        f"On the same {metrics['images']:,} test images one-vs-rest classifies {metrics['accuracy']:.1%} correctly and {against} "
+        f"{metrics['accuracy_against']:.1%}. Only the former is right on {metrics['only_first_right']:,}, only the latter on "
+        f"{metrics['only_second_right']:,}: McNemar's exact test gives p = {p:.2g}, {verdict}, "
         f"for this one training of each ({spec.epochs} and {settings.train[against].epochs} epochs).",
         [
-            figures.bars(classes, shares, "share named right", marks),
+            figures.bars(classes, shares, "share classified correctly", marks),
             figures.confusion(percent("one_vs_rest", classes), classes, "one-vs-rest"),
             figures.confusion(percent(against, classes), classes, against),
         ],
     )  # fmt: skip
 
 
-def of_all_classes(settings: Params) -> list[str]:
-    """The trainings that tell all classes of CIFAR-10 apart."""
+def ten_class_trainings(settings: Params) -> list[str]:
+    """The trainings on all classes of CIFAR-10."""
     views = {key: settings.relabel[spec.labels] for key, spec in settings.train.items() if spec.images == COSTS_OF}
     return [key for key, view in views.items() if view.keep is None and view.positives is None]
 
 
 def costs(settings: Params) -> Section:
-    """What each training on CIFAR-10 took, and what it gave."""
+    """Ten-class CIFAR-10 networks by training cost."""
     rows = []
-    for key in of_all_classes(settings):
+    for key in ten_class_trainings(settings):
         trained, scored = (records.read_json(METRICS / f"{kind}/{key}.json") for kind in ("train", "evaluate"))
         row = {"name": key, "net": settings.train[key].net, "accuracy": scored.get("accuracy_of_one_view", scored["accuracy"])}
         rows.append(row | {name: trained[name] for name in ("images", "epochs", "petaflop")})
@@ -128,8 +128,8 @@ def costs(settings: Params) -> Section:
         for row in table.to_dict("records")
     ]  # fmt: skip
     return Section(
-        "costs", "What a training costs, and what it gives",
-        "The networks that tell all ten classes of CIFAR-10 apart: accuracy on the test images (one view of each) over the "
+        "costs", "Accuracy by training cost",
+        "Ten-class CIFAR-10 networks: accuracy on the test images (one view of each) over the "
         "floating point operations of the training, counted from the layers: three times the forward pass for each image and "
         "epoch; a multiplication and an addition are two. The table's last column divides the one by the other.",
         [figures.costs(table)], table=shown, table_title="The same in numbers",
@@ -166,7 +166,7 @@ def classifiers(settings: Params, printed: dict[str, float]) -> Section:
         table = pd.read_csv(PLOTS / "classify/embedded.csv", dtype={"actual": str, "predicted": str})
         table = table[table["classifier"] == forest]
         wrong = table[table["actual"] != table["predicted"]].nlargest(WORST_PAIRS, "percent")
-        pairs = ", ".join(f"{row.actual} named {row.predicted} ({row.percent:.1f} %)" for row in wrong.itertuples())
+        pairs = ", ".join(f"{row.actual} classified as {row.predicted} ({row.percent:.1f} %)" for row in wrong.itertuples())
         text += f" The forest's worst pairs on the embedding: {pairs}. Printed: 3-5, 3-8, 5-3."
         square = table.pivot(index="actual", columns="predicted", values="percent")
         svgs.append(figures.confusion(square.to_numpy(), list(square.index), "random forest on the embedding"))
@@ -215,12 +215,12 @@ def repeats(settings: Params, rows: list[dict[str, Any]]) -> Section:
 
 def gallery(key: str, count: int) -> Section:
     """The most confident mistakes of a network."""
-    found = records.read_json(METRICS / f"evaluate/{key}.json")
+    metrics = records.read_json(METRICS / f"evaluate/{key}.json")
     items = records.read_json(PLOTS / f"evaluate/{key}.json")["mistakes"][:count]
-    wrong = round((1 - found["accuracy"]) * found["images"])
+    wrong = round((1 - metrics["accuracy"]) * metrics["images"])
     return Section(
-        f"mistakes_{key}", f"The surest mistakes of {key}",
-        f"Of {wrong:,} wrong among {found['images']:,} test images, the {len(items)} with the highest probability for the "
-        "wrong class.",
+        f"mistakes_{key}", f"The most confident mistakes of {key}",
+        f"Of {wrong:,} misclassified among {metrics['images']:,} test images, the {len(items)} with the highest probability "
+        "for the wrong class.",
         gallery=items,
     )  # fmt: skip

@@ -19,15 +19,15 @@ CIFAR = ("cifar_simple", "cifar_deeper", "cifar_deeper_augmented")
 
 def build(settings: Params, printed: dict[str, float]) -> list[Section]:
     """The sections whose experiments `settings` has."""
-    made = []
+    sections = []
     if set(LENET) & settings.train.keys():
-        made.append(lenet(settings))
+        sections.append(lenet(settings))
     if settings.learning_curve:
-        made.append(learning_curve(settings, printed))
+        sections.append(learning_curve(settings, printed))
     if set(CIFAR) & settings.train.keys():
-        made.append(cifar(settings, printed))
-    made += [named(settings, key) for key in settings.predict]
-    return made + [style(settings, key) for key in settings.style_transfer]
+        sections.append(cifar(settings, printed))
+    sections += [named(settings, key) for key in settings.predict]
+    return sections + [style(settings, key) for key in settings.style_transfer]
 
 
 def lenet(settings: Params) -> Section:
@@ -69,14 +69,14 @@ def cifar(settings: Params, printed: dict[str, float]) -> Section:
 
 
 def named(settings: Params, key: str) -> Section:
-    """R1 and T7: pictures named by a network."""
+    """R1 and T7: pictures classified by a network."""
     spec = settings.predict[key]
     kind, _, name = spec.model.partition("/")
     network = settings.backbones[name].architecture if kind == "backbones" else spec.model
-    found = json.loads((PLOTS / f"predict/{key}.json").read_text())
-    answers = "; ".join(f"{answer['file']}: {answer['top'][0]['name']} {answer['top'][0]['score']:.3f}" for answer in found)
+    answered = json.loads((PLOTS / f"predict/{key}.json").read_text())
+    answers = "; ".join(f"{answer['file']}: {answer['top'][0]['name']} {answer['top'][0]['score']:.3f}" for answer in answered)
     return Section(
-        f"named_{key}", "R1, T7. Pictures named by a network",
+        f"named_{key}", "R1, T7. Pictures classified by a network",
         f"{network} says: {answers}. The books' ResNet50 named a dog Norwich terrier with .770, and the second training image of "
         "CIFAR-10 moving van with .9989. Each picture with its best classes, and all scores.",
         sheet=pictures.file_uri(PLOTS / f"predict/{key}.webp"),
@@ -86,7 +86,7 @@ def named(settings: Params, key: str) -> Section:
 def style(settings: Params, key: str) -> Section:
     """T9: content, style and result."""
     spec = settings.style_transfer[key]
-    found = records.read_json(METRICS / f"style_transfer/{key}.json")
+    metrics = records.read_json(METRICS / f"style_transfer/{key}.json")
     shown: list[dict[str, Any]] = [
         {"image": pictures.file_uri(PLOTS / f"style/{key}{suffix}.png"), "caption": caption}
         for suffix, caption in (("_content", f"content: {spec.content}"), ("_style", f"style: {spec.style}"), ("", "both"))
@@ -96,6 +96,6 @@ def style(settings: Params, key: str) -> Section:
     return Section(
         f"style_{key}", "T9. Style transfer",
         f"{spec.steps} steps of {spec.optimizer} on the pixels, by features of {backbone}: content from {spec.content_layer}, "
-        f"style from {', '.join(spec.style_layers)}. At the end {found['style_left']:.1%} of the style distance is left.",
+        f"style from {', '.join(spec.style_layers)}. At the end {metrics['style_left']:.1%} of the style distance is left.",
         [figures.losses(table)], pictures=shown,
     )  # fmt: skip

@@ -21,19 +21,19 @@ HEADS = ("head_rmsprop", "head_adam", "head_best", "head_short", "head_pooled")
 
 def build(settings: Params, printed: dict[str, float]) -> list[Section]:
     """The sections whose experiments `settings` has."""
-    made = [described(settings, key) for key in settings.describe]
+    sections = [described(settings, key) for key in settings.describe]
     if "head_rmsprop" in settings.train:
-        made.append(heads(settings, printed))
-    made += [grid(settings, key) for key in settings.tune]
-    return made + [photographs(settings, key) for key in settings.datasets]
+        sections.append(heads(settings, printed))
+    sections += [grid(settings, key) for key in settings.tune]
+    return sections + [photographs(settings, key) for key in settings.datasets]
 
 
 def described(settings: Params, key: str) -> Section:
     """R0: the first images, one before and after scaling, pixel values, class counts."""
     spec = settings.describe[key]
-    found = records.read_json(METRICS / f"describe/{key}.json")
+    metrics = records.read_json(METRICS / f"describe/{key}.json")
     classes = shapes.classes(settings, spec.images)
-    counts = {split: [found[f"{split}_{name}"] for name in classes] for split in ("train", "test")}
+    counts = {split: [metrics[f"{split}_{name}"] for name in classes] for split in ("train", "test")}
     folder = PLOTS / "describe"
     shown = [
         {"image": pictures.file_uri(folder / f"{key}_sheet.png"), "caption": f"the first {spec.sheet} training images"},
@@ -43,7 +43,7 @@ def described(settings: Params, key: str) -> Section:
     return Section(
         f"described_{key}", "R0. The data",
         f"The first {spec.train_images:,} training and {spec.test_images:,} test images of {spec.images}, in their order. "
-        f"The labels begin {found['first_labels']}. Pixel values before and after ResNet50's and VGG16's preprocessing.",
+        f"The labels begin {metrics['first_labels']}. Pixel values before and after ResNet50's and VGG16's preprocessing.",
         [*figures.histograms(pd.read_csv(folder / f"{key}_histogram.csv")), figures.bars(classes, counts, "images")],
         pictures=shown,
     )  # fmt: skip
@@ -79,13 +79,13 @@ def heads(settings: Params, printed: dict[str, float]) -> Section:
 
 def grid(settings: Params, key: str) -> Section:
     """R5: the grid search."""
-    found = records.read_json(METRICS / f"tune/{key}.json")
+    metrics = records.read_json(METRICS / f"tune/{key}.json")
     names = settings.tune[key].grid.model_dump()
-    best = ", ".join(f"{name} {found[name]:g}" for name in names)
+    best = ", ".join(f"{name} {metrics[name]:g}" for name in names)
     return Section(
         f"tune_{key}", "R5. A grid of heads",
-        f"{found['runs']} combinations, each trained {settings.tune[key].epochs} epochs. The best on the holdout, {best}, was "
-        f"scored on the test images, once: {found['accuracy']:.4f}. The book's best was 512 units, dropout .1, batch 30: .820 "
+        f"{metrics['runs']} combinations, each trained {settings.tune[key].epochs} epochs. The best on the holdout, {best}, was "
+        f"scored on the test images, once: {metrics['accuracy']:.4f}. The book's best was 512 units, dropout .1, batch 30: .820 "
         "on the holdout, .7975.",
         [figures.parallel(pd.read_csv(PLOTS / f"tune/{key}.csv"), "holdout_accuracy")],
     )  # fmt: skip
@@ -93,7 +93,7 @@ def grid(settings: Params, key: str) -> Section:
 
 def photographs(settings: Params, key: str) -> Section:
     """Q and L: a data set of photographs through both phases."""
-    found = records.read_json(METRICS / f"gather/{key}.json")
+    metrics = records.read_json(METRICS / f"gather/{key}.json")
     phases = {name: f"{key}_{name}" for name in ("head", "tuned")}
     scored = {name: records.read_json(METRICS / f"evaluate/{model}.json") for name, model in phases.items()}
     probe = records.read_json(METRICS / f"classify/{key}_probe.json")["accuracy_logistic_regression"]
@@ -101,7 +101,9 @@ def photographs(settings: Params, key: str) -> Section:
     classes = [name.removeprefix("accuracy_") for name in scored["head"] if name.startswith("accuracy_")]
     per_class = {name: [record[f"accuracy_{label}"] for label in classes] for name, record in scored.items()}
     spec = settings.datasets[key]
-    shown = ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in found.items() if isinstance(value, int) and value)
+    shown = ", ".join(
+        f"{name.replace('_', ' ')} {value:,}" for name, value in metrics.items() if isinstance(value, int) and value
+    )
     measure = "val_accuracy" if "val_accuracy" in histories["head"] else "accuracy"
     return Section(
         key, f"{key}: photographs",
@@ -109,7 +111,7 @@ def photographs(settings: Params, key: str) -> Section:
         f"Accuracy on the test photographs: linear probe {probe:.4f}, head on the frozen backbone "
         f"{scored['head']['accuracy']:.4f}, upper layers trained, too {scored['tuned']['accuracy']:.4f}.",
         [figures.curves(histories, measure, measure.replace("val_", "holdout ")),
-         figures.bars(classes, per_class, "share named right"),
+         figures.bars(classes, per_class, "share classified correctly"),
          figures.confusion(percent(phases["tuned"], classes), classes, "after both phases")],
         sheet=pictures.file_uri(PLOTS / f"gather/{key}.png"),
         table=report(phases),

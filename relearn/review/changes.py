@@ -1,18 +1,21 @@
-"""What differs between a commit and the working tree in one DVC pipeline, as DVC and Git tell it."""
+"""What differs between a commit and the working tree in each pipeline of the project, as DVC and Git tell it."""
 
+import contextlib
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath, PurePosixPath
-from typing import Any
+from pathlib import PurePath, PurePosixPath
+from typing import Any, TypeVar
 
 from dvc.dependency import ParamsDependency
 from dvc.exceptions import DvcException, NotDvcRepoError
 from dvc.repo import Repo
 
 from relearn.review.verdicts import Side, Verdict, judge, place
+
+T = TypeVar("T")
 
 
 class ReviewError(ValueError):
@@ -38,7 +41,7 @@ class Plot:
 
 @dataclass(frozen=True)
 class Changes:
-    """One pipeline's changes. `stale`: the stages that `dvc repro --allow-missing` would run."""
+    """Changes of one pipeline, the dvc.yaml in `folder`. `stale`: the stages that `dvc repro --allow-missing` would run."""
 
     folder: str
     params: list[tuple[str, Any, Any]]
@@ -47,7 +50,8 @@ class Changes:
     metrics: list[Verdict]
     plots: list[Plot]
     stale: list[str]
-    notes: list[str]
+    notes: list[str]  # what could not be read
+    gone: bool  # the working tree has no such pipeline
 
     @property
     def lock(self) -> str:
@@ -59,61 +63,88 @@ class Changes:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One side of a pipeline: hashes of dvc.lock by path (seen from Git's top), and the metrics' JSON files."""
+    """One side of a pipeline: hashes of dvc.lock by path (seen from the project's top), and the metrics' JSON files."""
 
     deps: dict[str, dict[str, str]] = field(default_factory=dict)  # of each stage
-    outs: dict[str, str] = field(default_factory=dict)
+    outs: dict[str, str] = field(default_factory=dict)  # of all pipelines
     records: dict[PurePosixPath, dict[str, Any]] = field(default_factory=dict)
 
 
-def between(base: str, folder: str, changed: set[str]) -> Changes:
-    """All changes of the pipeline in `folder` since commit `base`. changed: what `changed_files(base)` gave."""
-    notes: list[str] = []
-    with Repo(folder) as repo:
-        params = told(repo.params.diff(a_rev=base), notes)
-        metrics = told(repo.metrics.diff(a_rev=base, all=True), notes)
-        now, before = snapshot(repo, repo.scm.root_dir), Snapshot()
-        base_plots: dict[str, Content] = {}
-        try:
-            with repo.switch(base):
-                before = snapshot(repo, "/")
-                plots = changed_plots(folder, before, now, changed)
-                base_plots = {path: content(repo, folder, path) for path in plots}
-        except NotDvcRepoError:  # a pipeline that is new
-            plots = changed_plots(folder, before, now, changed)
-        return Changes(
-            folder,
-            sorted((key, value.get("old"), value.get("new")) for rows in params.values() for key, value in rows.items()),
-            (sorted(now.deps.keys() - before.deps.keys()), sorted(before.deps.keys() - now.deps.keys())),
-            changed_code(before, now, changed),
-            judged(metrics, before, now),
-            [Plot(path, base_plots.get(path, Content()), content(repo, folder, path)) for path in plots],
-            stale(repo),
-            notes,
+def since(base: str) -> list[Changes]:
+    """The changes since commit `base` in each pipeline of the project, whose top is here."""
+    changed = changed_files(base)
+    with Repo() as repo:
+        diffs = repo.params.diff(a_rev=base), repo.metrics.diff(a_rev=base, all=True)
+        now, before = snapshots(repo, repo.root_dir), dict[str, Snapshot]()
+        contents: dict[str, Content] = {}
+        with contextlib.suppress(NotDvcRepoError), repo.switch(base):  # the base may be older than the project
+            before = snapshots(repo, "/")
+            contents = {path: content(repo, path) for path in changed_plots(before, now, changed)}
+        paths = changed_plots(before, now, changed)
+        both = {path: Plot(path, contents.get(path, Content()), content(repo, path)) for path in paths}
+        would_run = stale(repo)
+    folders = sorted({".", *before, *now})
+    params, metrics = (by_folder(diff.get("diff", {}).items(), folders) for diff in diffs)
+    plots, notes = by_folder(both.items(), folders), by_folder(unread(diffs), folders)
+    changes = []
+    for folder in folders:
+        old, new = before.get(folder, Snapshot()), now.get(folder, Snapshot())
+        changes.append(
+            Changes(
+                folder,
+                params=sorted(
+                    (key, value.get("old"), value.get("new")) for _, rows in params[folder] for key, value in rows.items()
+                ),
+                stages=(sorted(new.deps.keys() - old.deps.keys()), sorted(old.deps.keys() - new.deps.keys())),
+                code=changed_code(old, new, changed),
+                metrics=judged(dict(metrics[folder]), old, new),
+                plots=[plot for _, plot in plots[folder]],
+                stale=would_run.get(folder, []),
+                notes=[note for _, note in notes[folder]],
+                gone=folder not in now,
+            )
         )
+    return changes
 
 
-def told(diff: Mapping[str, Any], notes: list[str]) -> dict[str, dict[str, dict[str, Any]]]:
-    """The table of `dvc params diff` or `dvc metrics diff`; what DVC could not read is added to `notes`."""
-    for side, error in diff.get("errors", {}).items():
-        notes += [f"{side}: {reason}" for reason in (error.values() if isinstance(error, Mapping) else [error])]
-    return diff.get("diff", {})
+def by_folder(items: Iterable[tuple[str, T]], folders: Collection[str]) -> dict[str, list[tuple[str, T]]]:
+    """Pairs of a path and what belongs to it, for each pipeline's folder; the top has what is in no other."""
+    parts: dict[str, list[tuple[str, T]]] = {folder: [] for folder in folders}
+    for path, item in items:
+        parts[max((each for each in folders if PurePosixPath(path).is_relative_to(each)), key=len)].append((path, item))
+    return parts
 
 
-def snapshot(repo: Repo, top: str) -> Snapshot:
-    """The side that `repo` is switched to, whose files lie below `top`."""
+def unread(diffs: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """What DVC could not read for `dvc params diff` and `dvc metrics diff`: pairs of a file and the reason."""
+    for diff in diffs:
+        for side, error in diff.get("errors", {}).items():
+            for file, reason in error.items() if isinstance(error, Mapping) else [("", error)]:
+                yield file, f"{side}: {reason}"
+
+
+def snapshots(repo: Repo, top: str) -> dict[str, Snapshot]:
+    """The pipelines, by folder, of the side that `repo` is switched to, whose files lie below `top`."""
 
     def path(item: Any) -> str:
         return item.def_path if PurePath(item.def_path).is_absolute() else os.path.relpath(item.fs_path, top)
 
-    deps: dict[str, dict[str, str]] = {}
+    pipelines: dict[str, Snapshot] = {}
     outs: dict[str, str] = {}
     for stage in repo.index.stages:
-        deps[name(stage)] = {path(dep): dep.hash_info.value or "" for dep in files_of(stage)}
+        folder = folder_of(stage)
+        if folder not in pipelines:
+            pipelines[folder] = Snapshot({}, outs, records(repo, folder))
+        pipelines[folder].deps[name(stage)] = {path(dep): dep.hash_info.value or "" for dep in files_of(stage)}
         outs |= {path(out): out.hash_info.value or "" for out in stage.outs}
-    files = repo.dvcfs.find("metrics") if repo.dvcfs.exists("metrics") else []
-    records = {PurePosixPath(file): flat_json(repo.dvcfs.read_bytes(file)) for file in files if file.endswith(".json")}
-    return Snapshot(deps, outs, records)
+    return pipelines
+
+
+def records(repo: Repo, folder: str) -> dict[PurePosixPath, dict[str, Any]]:
+    """The JSON files below metrics/ of a pipeline."""
+    metrics = str(PurePosixPath(folder) / "metrics")
+    files = repo.dvcfs.find(metrics) if repo.dvcfs.exists(metrics) else []
+    return {PurePosixPath(file): flat_json(repo.dvcfs.read_bytes(file)) for file in files if file.endswith(".json")}
 
 
 def flat_json(data: bytes) -> dict[str, Any]:
@@ -135,57 +166,68 @@ def name(stage: Any) -> str:
     return getattr(stage, "name", None) or stage.addressing
 
 
-def stale(repo: Repo) -> list[str]:
-    """The stages that `dvc repro --allow-missing --dry` would run.
+def folder_of(stage: Any) -> str:
+    """The folder of the dvc.yaml that a stage stands in; the top for the .dvc file of a stage without a name."""
+    file = PurePosixPath(PurePath(stage.path_in_repo).as_posix())
+    return str(file.parent) if file.name == "dvc.yaml" else "."
+
+
+def stale(repo: Repo) -> dict[str, list[str]]:
+    """The stages that `dvc repro --allow-missing --dry` would run, by folder.
 
     Asked stage by stage, as DVC does itself: the command stops at the first of them whose data are not here.
     """
     graph = repo.index.graph
+    stages: dict[str, list[str]] = {}
     with repo.lock:
-        return [name(stage) for stage in repo.index.stages if stage.changed(True, list(graph.successors(stage)))]
+        for stage in repo.index.stages:
+            if stage.changed(True, list(graph.successors(stage))):
+                stages.setdefault(folder_of(stage), []).append(name(stage))
+    return stages
 
 
 def changed_code(before: Snapshot, now: Snapshot, changed: set[str]) -> dict[str, list[str]]:
     """Deps that no stage makes and that differ, each with the stages that depend on it."""
-    found: dict[str, list[str]] = {}
+    code: dict[str, list[str]] = {}
     for side, other in ((now, before), (before, now)):
         for stage, deps in side.deps.items():
             for path, value in deps.items():
                 edited = path in changed or any(file.startswith(f"{path}/") for file in changed)
                 differs = edited or other.deps.get(stage, {}).get(path, value) != value
-                if differs and not is_made(path, side.outs) and stage not in found.setdefault(path, []):
-                    found[path].append(stage)
-    return dict(sorted(found.items()))
+                if differs and not is_output(path, side.outs) and stage not in code.setdefault(path, []):
+                    code[path].append(stage)
+    return dict(sorted(code.items()))
 
 
-def is_made(path: str, outs: Mapping[str, str]) -> bool:
+def is_output(path: str, outs: Mapping[str, str]) -> bool:
     """Whether a dep is an output, or a folder of outputs."""
     return path in outs or any(out.startswith(f"{path}/") or path.startswith(f"{out}/") for out in outs)
 
 
-def changed_plots(folder: str, before: Snapshot, now: Snapshot, changed: set[str]) -> list[str]:
-    """Files under plots/ that differ, by dvc.lock or by Git, seen from Git's top."""
-    plots = PurePosixPath(folder) / "plots"
-    by_lock = {path for path, _ in before.outs.items() ^ now.outs.items()}
-    return sorted(
-        path for path in by_lock | changed if PurePosixPath(path).is_relative_to(plots) and not path.endswith(".gitignore")
-    )
+def changed_plots(before: Mapping[str, Snapshot], now: Mapping[str, Snapshot], changed: set[str]) -> list[str]:
+    """Files under a pipeline's plots/ that differ, by dvc.lock or by Git."""
+    files = set()
+    for folder in before.keys() | now.keys():
+        old, new = before.get(folder, Snapshot()), now.get(folder, Snapshot())
+        by_lock = {path for path, _ in old.outs.items() ^ new.outs.items()}
+        plots = PurePosixPath(folder) / "plots"
+        files |= {path for path in by_lock | changed if PurePosixPath(path).is_relative_to(plots)}
+    return sorted(path for path in files if not path.endswith(".gitignore"))
 
 
-def content(repo: Repo, folder: str, path: str) -> Content:
+def content(repo: Repo, path: str) -> Content:
     """A file of the side that `repo` is switched to, from Git, the working tree, DVC's cache or its remote."""
-    inside = str(PurePosixPath(path).relative_to(folder))
-    if not repo.dvcfs.exists(inside):
+    if not repo.dvcfs.exists(path):
         return Content()
     try:
-        return Content(repo.dvcfs.read_bytes(inside))
+        return Content(repo.dvcfs.read_bytes(path))
     except (OSError, DvcException):
         return Content(missing=True)
 
 
 def judged(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]], before: Snapshot, now: Snapshot) -> list[Verdict]:
     """A verdict for each metric of DVC's table that changed."""
-    found = []
+    verdicts = []
     for file, columns in sorted(metrics.items()):
         experiment = PurePosixPath(file).stem
         rows = [{key: value.get(side) for key, value in columns.items()} for side in ("old", "new")]
@@ -193,8 +235,8 @@ def judged(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]], before: Snaps
         changed = sorted((key for key, value in columns.items() if value.get("old") != value.get("new")), key=place)
         if "accuracy" in changed:  # which shows it as its error
             changed = [key for key in changed if key != "standard_error"]
-        found += [judge(experiment, key, *sides) for key in changed]
-    return sorted(found, key=lambda verdict: not verdict.beyond)  # what stands out comes first
+        verdicts += [judge(experiment, key, *sides) for key in changed]
+    return sorted(verdicts, key=lambda verdict: not verdict.beyond)  # what stands out comes first
 
 
 def side_of(experiment: str, row: Mapping[str, Any], snapshot: Snapshot) -> Side:
@@ -212,14 +254,6 @@ def side_of(experiment: str, row: Mapping[str, Any], snapshot: Snapshot) -> Side
     return Side(row)
 
 
-def pipelines() -> list[str]:
-    """Folders of the DVC projects that Git knows here, `.` first."""
-    listed = set(git("ls-files", "-z", "--", "dvc.yaml", "*/dvc.yaml", ".dvc/config", "*/.dvc/config").split("\0"))
-    folders = {str(PurePosixPath(file).parent) for file in listed if file.endswith("dvc.yaml")}
-    configured = {folder for folder in folders if str(PurePosixPath(folder) / ".dvc/config") in listed}
-    return sorted(folder for folder in configured if Path(folder, "dvc.yaml").is_file())
-
-
 def changed_files(base: str) -> set[str]:
     """Files that differ between commit `base` and the working tree, new ones too."""
     listed = git("diff", "--name-only", "--no-renames", "-z", base, "--") + git("ls-files", "-z", "-o", "--exclude-standard")
@@ -231,7 +265,7 @@ def commit(revision: str) -> str:
     try:
         return git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}").strip()
     except ReviewError:
-        reason = f"{revision!r} is no branch, tag or commit of this repository: git fetch it, or give another BASE"
+        reason = f"{revision!r} is no branch, tag or commit of this repository: git fetch it, or name another"
         raise ReviewError(reason) from None
 
 

@@ -68,9 +68,9 @@ def judge(experiment: str, metric: str, base: Side, now: Side) -> Verdict:
     values = base.row.get(metric), now.row.get(metric)
     shown = [side.row.get("standard_error") if metric == "accuracy" else None for side in (base, now)]
     errors = [side.standard_error(metric) for side, value in zip((base, now), values, strict=True) if _is_number(value)]
-    found = [error for error in errors if error is not None]
-    noise = 2 * math.hypot(*(error for error, _ in found)) if len(found) == 2 else 0.0
-    sources = dict.fromkeys(source for _, source in found)
+    known = [error for error in errors if error is not None]
+    noise = 2 * math.hypot(*(error for error, _ in known)) if len(known) == 2 else 0.0
+    sources = dict.fromkeys(source for _, source in known)
     # Repeats that agree to the last digit say nothing about the noise.
     return Verdict(experiment, metric, *values, noise or None, " and ".join(sources) if noise else "", (shown[0], shown[1]))
 

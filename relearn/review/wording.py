@@ -31,7 +31,7 @@ def render(template: str, facts: Mapping[str, Any]) -> str:
 
 
 def headline(pipelines: Sequence[Changes], base: str) -> str:
-    """The review in a line: how many metrics changed for the better, and whether dvc.lock is up to date."""
+    """The review in a line: how many metrics changed for the better, and whether the locks are up to date."""
     verdicts = [verdict for each in pipelines for verdict in each.metrics]
     counts = Counter((verdict.outcome, verdict.beyond) for verdict in verdicts)
     parts = []
@@ -54,7 +54,7 @@ def headline(pipelines: Sequence[Changes], base: str) -> str:
         f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} {state}"
         for state, names in (
             ("STALE", [each.lock for each in pipelines if each.stale]),
-            ("up to date", [each.lock for each in pipelines if not each.stale]),
+            ("up to date", [each.lock for each in pipelines if not (each.stale or each.gone)]),
         )
         if names
     ]
@@ -78,8 +78,8 @@ def change(verdict: Verdict) -> str:
 
 def value(verdict: Verdict, side: int) -> str:
     """A side's value, with the standard error of its repeats."""
-    found, error = (verdict.base, verdict.now)[side], verdict.errors[side]
-    return number(found) if error is None or found is None else f"{number(found)} ± {error:.4f}"
+    shown, error = (verdict.base, verdict.now)[side], verdict.errors[side]
+    return number(shown) if error is None or shown is None else f"{number(shown)} ± {error:.4f}"
 
 
 def number(value: Any) -> str:
@@ -107,7 +107,7 @@ def code(value: Any, longest: int = LONGEST) -> str:
         return "(empty)"
     if not re.search(r"[`|]", shown):  # the two that end a code span or a cell
         return f"`{shown}`"
-    return f"<code>{PLAIN.sub(lambda found: f'&#{ord(found[0])};', shown)}</code>"
+    return f"<code>{PLAIN.sub(lambda match: f'&#{ord(match[0])};', shown)}</code>"
 
 
 def cell(shown: str) -> str:

@@ -143,16 +143,16 @@ def _split_off_test(images: list[np.ndarray], labels: list[np.ndarray]) -> Array
 
 def _members(path: Path, limits: dict[str, int]) -> dict[str, bytes]:
     """Contents of the named plain files of a .tgz, in memory. ValueError when one is missing, a link or above its limit."""
-    found: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     with path.open("rb") as stream:
         for member, opened in containers.tar_members(stream, path.name):
             if member.name in limits and member.isreg():
-                found[member.name] = containers.bounded(opened(), member.name, limits[member.name])
-            if len(found) == len(limits):
+                contents[member.name] = containers.bounded(opened(), member.name, limits[member.name])
+            if len(contents) == len(limits):
                 break
-    if missing := set(limits) - set(found):
+    if missing := set(limits) - set(contents):
         raise ValueError(f"the archive lacks {', '.join(sorted(missing))}")
-    return found
+    return contents
 
 
 def _read_idx(path: Path) -> np.ndarray:

@@ -57,12 +57,12 @@ def apply(images: np.ndarray, draws: Draws, block: slice, crop: int) -> np.ndarr
     sources = images[draws.source[block]]
     mirrored, turned = draws.mirrored[block], draws.degrees[block] != 0
     sources[mirrored] = sources[mirrored, :, ::-1]
-    made = np.empty((len(sources), crop, crop, images.shape[3]), np.uint8)
+    crops = np.empty((len(sources), crop, crop, images.shape[3]), np.uint8)
     for top, left in itertools.product(np.unique(draws.top[block]), np.unique(draws.left[block])):
         here = (draws.top[block] == top) & (draws.left[block] == left) & ~turned
-        made[here] = sources[here, top : top + crop, left : left + crop]
-    made[turned] = rotate_and_crop(sources[turned], draws.degrees[block][turned], crop)
-    return made
+        crops[here] = sources[here, top : top + crop, left : left + crop]
+    crops[turned] = rotate_and_crop(sources[turned], draws.degrees[block][turned], crop)
+    return crops
 
 
 def rotate_and_crop(images: np.ndarray, degrees: np.ndarray, crop: int) -> np.ndarray:
@@ -70,11 +70,11 @@ def rotate_and_crop(images: np.ndarray, degrees: np.ndarray, crop: int) -> np.nd
 
     images: uint8, N x H x W x C. degrees: N. Agrees with PIL's rotate(BILINEAR) to one grey level.
     """
-    made = np.empty((len(images), crop, crop, images.shape[3]), np.uint8)
+    crops = np.empty((len(images), crop, crop, images.shape[3]), np.uint8)
     for start in range(0, len(images), TURNED):
         part = slice(start, start + TURNED)
-        made[part] = _turned(images[part], degrees[part], crop)
-    return made
+        crops[part] = _turned(images[part], degrees[part], crop)
+    return crops
 
 
 def _turned(images: np.ndarray, degrees: np.ndarray, crop: int) -> np.ndarray:
@@ -92,10 +92,10 @@ def _turned(images: np.ndarray, degrees: np.ndarray, crop: int) -> np.ndarray:
     right_share, low_share = from_x - left, from_y - top
     row = width + 2
     places = (np.arange(len(images))[:, None, None] * (height + 2) + top) * row + left
-    made = np.empty((*places.shape, images.shape[3]), np.uint8)
+    crops = np.empty((*places.shape, images.shape[3]), np.uint8)
     for channel in range(images.shape[3]):
         plane = np.pad(images[..., channel], ((0, 0), (1, 1), (1, 1))).astype(np.float64).ravel()
         upper = plane.take(places) * (1 - right_share) + plane[1:].take(places) * right_share
         lower = plane[row:].take(places) * (1 - right_share) + plane[row + 1 :].take(places) * right_share
-        made[..., channel] = upper * (1 - low_share) + lower * low_share + np.float32(0.5)
-    return made
+        crops[..., channel] = upper * (1 - low_share) + lower * low_share + np.float32(0.5)
+    return crops

@@ -121,7 +121,7 @@ def _run(
     command: Sequence[str], name: str, seconds: float, trouble: Callable[[float], str] = lambda elapsed: "", bar: bool = False
 ) -> None:
     """Runs a client to its end, which comes after `seconds`, or when `trouble` (of the seconds so far) names one."""
-    start, told = time.monotonic(), LINE_SECONDS
+    start, next_line = time.monotonic(), LINE_SECONDS
     with tempfile.TemporaryFile() as output:
         errors = None if bar else subprocess.STDOUT
         client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=errors, start_new_session=True)
@@ -132,9 +132,9 @@ def _run(
                     raise DownloadError(f"too slow: {reason}")
                 if elapsed > seconds:
                     raise DownloadError(f"{name} did not end in {seconds:g} s")
-                if elapsed > told and not bar:
+                if elapsed > next_line and not bar:
                     print(f"  still fetching, {elapsed:.0f} s", flush=True)
-                    told += LINE_SECONDS
+                    next_line += LINE_SECONDS
         finally:
             with contextlib.suppress(ProcessLookupError, PermissionError):  # nothing of the group is left
                 os.killpg(client.pid, signal.SIGKILL)

@@ -40,7 +40,7 @@ def fan_out(spec: Compute, function: Callable[..., Any], jobs: list[tuple[Any, .
         import cloudpickle
         import distributed
     except ImportError as error:
-        raise ValueError("compute.backend: 'dask' needs `pip install -r requirements-cluster.txt`") from error
+        raise ValueError("compute.backend: 'dask' needs the package distributed: `pip install -r requirements.txt`") from error
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
     code = os.path.relpath(Path(__file__).parents[2])
     common = COMMON / f"{uuid4().hex}.pickle"
@@ -71,7 +71,7 @@ def fan_out(spec: Compute, function: Callable[..., Any], jobs: list[tuple[Any, .
     except distributed.KilledWorker as error:
         raise OSError(f"{label}: several workers died of one job (memory?); their logs may say more: {error}") from error
     except distributed.CancelledError as error:
-        raise OSError(f"{label}: {spec.scheduler} was lost; the same command goes on from here") from error
+        raise OSError(f"{label}: {spec.scheduler} was lost; the same command resumes from here") from error
     finally:
         common.unlink(missing_ok=True)
 

@@ -1,34 +1,30 @@
 """Temporary clones of the project in which real `dvc repro`s run at scale smoke."""
 
 import contextlib
-import copy
 import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
-from tests.conftest import ROOT
-from tests.support import clones, pruning
+from tests.support import clones, pruning, samples
 
 
 class Clone:
-    """A committed copy of the working tree at scale smoke, with a DVC cache of its own; `first` is its first run."""
+    """A committed copy of the working tree with one experiment of each kind at scale smoke, and a DVC cache of its own."""
 
-    first: subprocess.CompletedProcess[str]
+    def __init__(self, folder: Path, datasets: Path, jobs: int | str = "auto", photos: clones.Change | None = None) -> None:
+        def change(settings: clones.Settings) -> None:
+            pruning.prune(settings)
+            settings["compute"]["jobs"] = jobs
 
-    def __init__(self, folder: Path, datasets: Path, jobs: int | str = "auto") -> None:
         self.folder, self.datasets = folder, datasets
-        clones.copy_files(folder)
-        prune(folder, jobs)
-        photos = folder / "photos/params.yaml"
-        photos.write_text(photos.read_text().replace("scale: quick", "scale: smoke", 1))
-        self.run("git", "init", "-q", "-b", "main")
-        self.commit("the project at scale smoke")
+        clones.copy(folder, change, photos=photos)
+        clones.rewrite(folder / "dvc.yaml", pruning.prune_plots)
+        self.commit("plots of what is left")
 
     def run(self, *command: str, check: bool = True, inside: str = "") -> subprocess.CompletedProcess[str]:
         """Runs a command in the clone or a folder `inside` it, with the tests' own Python and DVC first on the PATH."""
@@ -45,37 +41,28 @@ class Clone:
     def cloned(self, folder: Path) -> "Clone":
         """A `git clone` of it: what a colleague has, without cache."""
         self.run("git", "clone", "-q", ".", str(folder))
-        other = copy.copy(self)
-        other.folder = folder
-        return other
+        return Clone.there(folder, self.datasets)
+
+    @classmethod
+    def there(cls, folder: Path, datasets: Path) -> "Clone":
+        """The clone that is in `folder` already."""
+        clone = cls.__new__(cls)
+        clone.folder, clone.datasets = folder, datasets
+        return clone
+
+    def first(self, pipeline: str) -> Path:
+        """The file beside the clone with what the first run of a dvc.yaml printed."""
+        return self.folder.parent / f"{pipeline.replace('/', '_')}.log"
 
     def commit(self, message: str) -> None:
         self.run("git", "add", "-A")
         self.run("git", "commit", "-q", "-m", message)
 
 
-def prune(folder: Path, jobs: int | str) -> None:
-    """Leaves one experiment of each kind in the first pipeline, at scale smoke; params.yaml keeps its comments."""
-
-    def prune_params(settings: clones.Settings) -> None:
-        pruning.prune(settings)
-        settings["compute"]["jobs"] = jobs
-
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    for name, change in (("params.yaml", prune_params), ("dvc.yaml", pruning.prune_plots)):
-        content = yaml.load((folder / name).read_text())
-        change(content)
-        with (folder / name).open("w") as stream:
-            yaml.dump(content, stream)
-
-
 @pytest.fixture(scope="session")
 def datasets() -> Path:
-    """A folder with the fetched archives: the user's or the project's cache, filled from the registries where it is empty."""
-    if os.environ.get("DATASETS_DIR"):
-        return Path(os.environ["DATASETS_DIR"])
-    return ROOT / ".cache" / "downloads"
+    """A folder with the downloaded archives: the user's or the project's cache, filled from the registries where it is empty."""
+    return clones.downloads()
 
 
 @pytest.fixture(scope="session")
@@ -88,42 +75,61 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Waits until no other worker is in such a block."""
-    with (folder / "undisturbed.waiting").open("w") as stream:
+    with (folder / "alone.lock").open("w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         yield
 
 
 @pytest.fixture(scope="session")
-def smoke(tmp_path_factory: pytest.TempPathFactory, datasets: Path, shared: Path) -> Clone:
-    """A clone in which the whole pipeline has run once at scale smoke, one job after the other, committed."""
-    clone = Clone(tmp_path_factory.mktemp("smoke"), datasets, jobs=1)
+def first_run(shared: Path, datasets: Path) -> Clone:
+    """A clone in which both pipelines have run once, one job after the other, committed; whoever needs it first makes it.
+
+    No test changes it (`smoke` is a copy). The folder `pictures` beside it has a user's photographs.
+    """
+    place = shared / "first_run"
     with alone(shared):
-        clone.first = clone.run("dvc", "repro")
-        (shared / "undisturbed").mkdir(exist_ok=True)
-        for name in ("params.yaml", "dvc.lock"):
-            shutil.copy2(clone.folder / name, shared / "undisturbed")
-    fetched = clone.folder / ".cache" / "downloads"
-    if fetched.is_dir() and not os.environ.get("DATASETS_DIR"):
+        if (place / "done").is_file():
+            return Clone.there(place / "clone", datasets)
+        if place.is_dir():
+            pytest.fail("the first run has failed for another test")
+        place.mkdir()
+        clone = Clone(place / "clone", datasets, jobs=1, photos=my_photos)
+        run_first(clone)
+        keep_downloads(clone.folder / ".cache/downloads", datasets)
+        (place / "done").touch()
+        return clone
+
+
+def my_photos(settings: clones.Settings) -> None:
+    samples.prune(settings, "../../pictures", {"my_photos": "frozen"})
+
+
+def run_first(clone: Clone) -> None:
+    """Runs both pipelines: of the photographs one cannot be read, and one is there twice."""
+    samples.folder(pictures := clone.folder.parent / "pictures")
+    (pictures / "red" / "broken.jpg").write_text("no picture")
+    (pictures / "blue" / "again.jpg").write_bytes((pictures / "blue" / "blue_3.jpg").read_bytes())
+    for pipeline in ("dvc.yaml", "photos/dvc.yaml"):
+        clone.first(pipeline).write_text(clone.run("dvc", "repro", pipeline).stdout)
+    clone.commit("the first run")
+
+
+def keep_downloads(downloaded: Path, datasets: Path) -> None:
+    """Moves what a clone had to download to the project's own cache; a user's folder is never written."""
+    if downloaded.is_dir() and not os.environ.get("DATASETS_DIR"):
         datasets.mkdir(parents=True, exist_ok=True)
-        for path in filter(Path.is_file, fetched.iterdir()):
+        for path in filter(Path.is_file, downloaded.iterdir()):
             shutil.copy2(path, partial := datasets / f"{path.name}.partial")
             os.replace(partial, datasets / path.name)
-    clone.commit("the first run")
-    return clone
+        shutil.rmtree(downloaded)
 
 
-@pytest.fixture
-def undisturbed(request: pytest.FixtureRequest, shared: Path) -> Callable[[], Path]:
-    """Gives a folder with params.yaml and dvc.lock of `smoke` as it was at first, whichever worker has it."""
-
-    def folder() -> Path:
-        with alone(shared):
-            made = (shared / "undisturbed/dvc.lock").is_file()
-        if not made:
-            request.getfixturevalue("smoke")
-        return shared / "undisturbed"
-
-    return folder
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory, first_run: Clone) -> Clone:
+    """A copy of the first run's clone and of the photographs, for the tests of one file."""
+    place = tmp_path_factory.mktemp("smoke")
+    shutil.copytree(first_run.folder.parent, place, symlinks=True, dirs_exist_ok=True)
+    return Clone.there(place / "clone", first_run.datasets)
 
 
 @pytest.fixture

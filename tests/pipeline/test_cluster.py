@@ -29,7 +29,7 @@ HERE = """
 from pathlib import Path
 from stages import embed, learning_curve
 learning_curve.main("lenet")
-from stages.lib import keras_file, nets
+from relearn.networks import keras_file, nets
 keras_file.save(nets.build("C8 P2 D.2 flatten F12", (28, 28, 1), 10, 1), Path("models/lenet.keras"))
 embed.main("mnist")
 """
@@ -54,7 +54,7 @@ def project(folder: Path, address: str = "") -> Path:
     torture.small(settings)
     settings["nets"]["lenet"] = "C8 P2 D.2 flatten F12"
     settings["embed"]["mnist"] |= {"model": "lenet", "layer": "dense_0", "train_images": IMAGES, "test_images": 50}
-    settings["learning_curve"]["lenet"] |= {"counts": [30, 20], "repeats": 1, "epochs": EPOCHS}
+    settings["protocols"]["T2"] |= {"counts": [30, 20], "repeats": 1, "epochs": EPOCHS}
     settings["compute"] |= {"threads": 1, "jobs": 1} | ({"backend": "dask", "scheduler": address} if address else {})
     folder.mkdir()
     with (folder / "params.yaml").open("w") as stream:
@@ -93,17 +93,17 @@ def wait_for(condition) -> None:
 
 def jobs_in(folder: Path, cluster) -> list[psutil.Process]:
     """The processes that do jobs of this project folder, on all workers."""
-    found = []
+    jobs = []
     for worker in cluster.workers.values():
         for process in psutil.Process(worker.pid).children(recursive=True):
             with contextlib.suppress(psutil.Error):  # it has ended meanwhile
-                found += [process] if process.cwd() == str(folder) and "cluster.work" in " ".join(process.cmdline()) else []
-    return found
+                jobs += [process] if process.cwd() == str(folder) and "cluster.work" in " ".join(process.cmdline()) else []
+    return jobs
 
 
 def results(folder: Path) -> dict[str, bytes]:
-    found = [path for name in ("metrics", "plots", "data/embeddings") for path in (folder / name).rglob("*.*")]
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+    paths = [path for name in ("metrics", "plots", "data/embeddings") for path in (folder / name).rglob("*.*")]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
 @pytest.fixture(scope="module")
@@ -141,9 +141,9 @@ def test_a_cluster_gives_the_bytes_of_one_machine_even_when_a_worker_is_killed(h
     assert results(there) == results(here)
 
 
-def test_a_training_whose_worker_was_killed_goes_on_elsewhere(cluster, there):
+def test_a_training_whose_worker_was_killed_resumes_elsewhere(cluster, there):
     logs = "".join(log.read_text() for log in cluster.logs.values())
-    assert "lenet, 30 images, repeat 1: going on after epoch" in logs
+    assert "lenet, 30 images, repeat 1: resumed after epoch" in logs
     assert len(re.findall("lenet, 30 images, repeat 1: epoch 1/", logs)) == 1
 
 
@@ -177,7 +177,7 @@ def test_a_worker_that_does_not_see_the_folder_is_named_with_it(spec):
 
 
 def test_the_jobs_of_a_stage_that_was_killed_are_stopped(spec, cluster, tmp_path):
-    ask = f"from stages.lib import compute, params; spec = params.Compute(**{spec.model_dump()})"
+    ask = f"from relearn.params.base import Compute; from relearn.training import compute; spec = Compute(**{spec.model_dump()})"
     stage = begun(tmp_path, "-c", f"{ask}; import time; compute.fan_out(spec, time.sleep, [(3600,)] * 2, 'jobs')")
     wait_for(lambda: len(jobs_in(tmp_path, cluster)) == 2)
     stage.kill()
@@ -186,7 +186,7 @@ def test_the_jobs_of_a_stage_that_was_killed_are_stopped(spec, cluster, tmp_path
 
 
 def test_a_scheduler_that_is_not_there_is_told(spec, monkeypatch):
-    monkeypatch.setattr("stages.lib.cluster.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("relearn.training.cluster.CONNECT_SECONDS", 1)
     with pytest.raises(OSError, match=r"nothing answers at tcp://127\.0\.0\.1:9: is `dask scheduler` running"):
         compute.fan_out(spec.model_copy(update={"scheduler": "tcp://127.0.0.1:9"}), divmod, [(7, 2)], "jobs")
 
@@ -199,5 +199,5 @@ def test_a_scheduler_that_dies_is_told(spec, tmp_path):
             another.scheduler.kill()
 
         threading.Thread(target=end).start()
-        with pytest.raises(OSError, match="was lost; the same command goes on"):
+        with pytest.raises(OSError, match="was lost; the same command resumes from here"):
             compute.fan_out(spec.model_copy(update={"scheduler": another.address}), time.sleep, [(PATIENCE,)], "jobs")

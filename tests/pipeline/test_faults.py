@@ -19,7 +19,7 @@ PATIENCE = 60  # seconds in which what should happen has to
 
 def enough(settings):
     torture.small(settings)
-    settings["learning_curve"]["lenet"]["epochs"]["smoke"] = LONG
+    settings["protocols"]["T2"]["epochs"]["smoke"] = LONG
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +46,9 @@ def wait_for(condition, log: Path) -> None:
 
 
 def below(process) -> list[psutil.Process]:
-    found = psutil.Process(process.pid).children(recursive=True)
-    assert len(found) >= 3, "the stage and two workers"
-    return found
+    processes = psutil.Process(process.pid).children(recursive=True)
+    assert len(processes) >= 3, "the stage and two workers"
+    return processes
 
 
 @dataclass
@@ -94,12 +94,12 @@ def test_no_process_outlives_a_killed_dvc(killed):
 
 def test_an_interrupted_run_ends_with_one_line_and_no_process_left(interrupted):
     assert interrupted.alive == []
-    assert "interrupted: the same command goes on from here" in interrupted.output
+    assert "interrupted: the same command resumes from here" in interrupted.output
     assert "Traceback" not in interrupted.output
 
 
 def test_what_was_trained_before_a_kill_is_not_trained_again(killed, interrupted):
-    assert "going on after epoch" in interrupted.output
+    assert "resumed after epoch" in interrupted.output
     assert not set(torture.EPOCH.findall(killed.output)) & set(torture.EPOCH.findall(interrupted.output))
 
 

@@ -57,6 +57,13 @@ stages:
     outs: [plots/followed.svg]
 metrics: [metrics/summary]
 """
+# Its stage depends on code and on a number of the project's top, as those of the photographs do.
+PHOTOS = (
+    PIPELINE.partition("  follow:")[0]
+    .replace("stages/", "../stages/")
+    .replace('["train.${key}"]', '["train.${key}", {../params.yaml: [seed]}]')
+    + "metrics: [metrics/summary]\n"
+)
 MAIN = {
     "train": {
         "single": {"accuracy": 0.5, "loss": 1.5, "brightness": 3},
@@ -64,6 +71,7 @@ MAIN = {
         "untouched": {"accuracy": 0.2, "loss": 2.0},
     },
     "follow": 1,
+    "seed": 14,
 }
 BRANCH = {
     "train": {
@@ -72,6 +80,7 @@ BRANCH = {
         "untouched": {"accuracy": 0.2, "loss": 2.0},
     },
     "follow": 1,
+    "seed": 14,
 }
 
 
@@ -91,26 +100,20 @@ def edit(path: str, text: str) -> None:
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory):
-    """Two pipelines, `.` and photos, run and committed on main; on `branch` the first one's accuracies are others."""
+    """Two dvc.yaml, here and in photos/, run and committed on main; on `branch` the first one's accuracies are others."""
     folder = tmp_path_factory.mktemp("template")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         git("init", "-q", "-b", "main")
         assert dvc(["init", "-q"]) == 0
-        for inside, params in ((".", MAIN), ("photos", {"train": {"pets": {"accuracy": 0.9, "loss": 0.1}}})):
-            edit(f"{inside}/stages/train.py", EXPERIMENT)
-            edit(f"{inside}/stages/lib/__init__.py", "")
-            edit(f"{inside}/params.yaml", json.dumps(params))
-            edit(
-                f"{inside}/dvc.yaml",
-                PIPELINE if inside == "." else PIPELINE.partition("  follow:")[0] + "metrics: [metrics/summary]\n",
-            )
+        edit("stages/train.py", EXPERIMENT)
+        edit("stages/lib/__init__.py", "")
+        edit("params.yaml", json.dumps(MAIN))
+        edit("dvc.yaml", PIPELINE)
+        edit("photos/params.yaml", json.dumps({"train": {"pets": {"accuracy": 0.9, "loss": 0.1}}}))
+        edit("photos/dvc.yaml", PHOTOS)
         edit(".gitignore", "/review.html\n")
-        patch.chdir(folder / "photos")
-        assert dvc(["init", "-q", "--subdir"]) == 0
-        assert dvc(["repro", "-q"]) == 0
-        patch.chdir(folder)
-        assert dvc(["repro", "-q"]) == 0
+        assert dvc(["repro", "-q", "dvc.yaml", "photos/dvc.yaml"]) == 0
         commit("main")
         git("checkout", "-q", "-b", "branch")
         edit("params.yaml", json.dumps(BRANCH))
@@ -244,26 +247,31 @@ def test_another_text_in_the_readme_is_no_difference(clone, run):
     assert "###" not in markdown
 
 
-EDITS = {
-    "a parameter": ("params.yaml", '"accuracy": 0.2', '"accuracy": 0.3', ["train@untouched"]),
-    "a parameter of a stage without its data": ("params.yaml", '"follow": 1', '"follow": 2', ["follow"]),
-    "a script": ("stages/train.py", "import json", "import  json", ["train@single", "train@repeated", "train@untouched"]),
-    "a folder of code": ("stages/lib/__init__.py", "", "# new", ["train@single", "train@repeated", "train@untouched"]),
-    "a command": ("dvc.yaml", "cp plots", "cp -f plots", ["follow"]),
-    "a result by hand": ("metrics/evaluate/untouched.json", "0.2", "0.9", ["train@untouched"]),
+TRAININGS = ["train@single", "train@repeated", "train@untouched"]
+EDITS = {  # the stages of the two pipelines that must run again
+    "a parameter": ("params.yaml", '"accuracy": 0.2', '"accuracy": 0.3', ["train@untouched"], []),
+    "a parameter of a stage without its data": ("params.yaml", '"follow": 1', '"follow": 2', ["follow"], []),
+    "a parameter that another folder uses": ("params.yaml", '"seed": 14', '"seed": 15', [], ["train@pets"]),
+    "a parameter of that folder": ("photos/params.yaml", "0.9", "0.8", [], ["train@pets"]),
+    "a script": ("stages/train.py", "import json", "import  json", TRAININGS, ["train@pets"]),
+    "a folder of code": ("stages/lib/__init__.py", "", "# new", TRAININGS, ["train@pets"]),
+    "a command": ("dvc.yaml", "cp plots", "cp -f plots", ["follow"], []),
+    "a result by hand": ("metrics/evaluate/untouched.json", "0.2", "0.9", ["train@untouched"], []),
 }
 
 
 @pytest.mark.parametrize("what", EDITS)
 def test_a_lock_is_stale_when_something_changed_and_was_not_run(clone, run, what):
-    path, old, new, stages = EDITS[what]
+    path, old, new, first, photos = EDITS[what]
     edit(path, Path(path).read_text().replace(old, new, 1) if old else new)
     status, markdown = run("branch", "--check")
     assert status == 1
-    found = re.search(r"\*\*dvc\.lock is stale\*\*: (.*) would run", markdown)
-    assert found
-    assert re.findall(r"`([^`]+)`", found[1]) == stages
-    assert "dvc.lock is STALE, photos/dvc.lock is up to date" in markdown
+    stale = dict(re.findall(r"\*\*(\S+) is stale\*\*: (.*) would run", markdown))
+    expected = {lock: stages for lock, stages in (("dvc.lock", first), ("photos/dvc.lock", photos)) if stages}
+    assert {lock: re.findall(r"`([^`]+)`", stages) for lock, stages in stale.items()} == expected
+    both = "dvc.lock and photos/dvc.lock are STALE."
+    one = "photos/dvc.lock is STALE, dvc.lock is up to date." if photos else "dvc.lock is STALE, photos/dvc.lock is up to date."
+    assert f"; {both if len(expected) == 2 else one}**" in markdown
 
 
 def test_a_stale_lock_fails_only_where_it_is_asked_for(project, run):
@@ -273,13 +281,26 @@ def test_a_stale_lock_fails_only_where_it_is_asked_for(project, run):
 
 def test_changed_code_is_listed_with_its_stages(project, run):
     edit("stages/lib/__init__.py", "# new")
-    edit("photos/stages/train.py", EXPERIMENT + "# new")
     markdown = run("branch")[1]
-    assert [row for row in rows(markdown) if row[0] != "file"] == [
-        ["stages/lib", "train (3)"],
-        ["photos/stages/train.py", "train@pets"],
-    ]
+    assert [row for row in rows(markdown) if row[0] != "file"] == [["stages/lib", "train (3)"], ["stages/lib", "train@pets"]]
     assert markdown.index("`stages/lib`") < markdown.index("## `photos`") < markdown.index("**photos/dvc.lock is stale**")
+
+
+def test_a_change_in_another_folder_stands_in_a_section_of_its_own(project, run):
+    edit("photos/params.yaml", json.dumps({"train": {"pets": {"accuracy": 0.8, "loss": 0.1}}}))
+    assert dvc(["repro", "-q", "photos/dvc.yaml"]) == 0
+    status, markdown = run("branch", "--check")
+    assert status == 0
+    before, _, section = markdown.partition("## `photos`")
+    assert "###" not in before
+    assert rows(section) == [
+        ["parameter", "branch", "now"],
+        ["train.pets.accuracy", "0.9", "0.8"],
+        ["experiment", "metric", "branch", "now", "change", "verdict"],
+        ["pets", "accuracy", "0.9000", "0.8000", "-0.1000", "worse, beyond 0.0316 (binomial, 1,000 images)"],
+    ]
+    plots = ("confusion/pets.csv", "history/pets.csv", "picture/pets.svg")
+    assert f"Side by side in review.html: {', '.join(f'`photos/plots/{name}`' for name in plots)}." in section
 
 
 def test_what_is_new_or_gone_is_said(project, run):
@@ -300,6 +321,8 @@ def test_what_is_new_or_gone_is_said(project, run):
     assert ["untouched", "accuracy", "0.2000", "", "", "gone"] in rows(markdown)
     assert "New: `train@another`." in markdown
     assert "Gone: `train@untouched`." in markdown
+    assert "Gone: `train@pets`." in markdown.partition("## `photos`")[2]
+    assert "; dvc.lock is up to date.**" in markdown
 
 
 EVIL = {
@@ -350,7 +373,7 @@ def test_an_unknown_base_is_one_line_that_names_the_cure(project, capsys):
     assert review.main(["nope"]) == 2
     assert capsys.readouterr() == (
         "",
-        "error: 'nope' is no branch, tag or commit of this repository: git fetch it, or give another BASE\n",
+        "error: 'nope' is no branch, tag or commit of this repository: git fetch it, or name another\n",
     )
     assert review.main(["--", "--output=x"]) == 2
     assert not Path("x").exists()
@@ -359,14 +382,10 @@ def test_an_unknown_base_is_one_line_that_names_the_cure(project, capsys):
 def test_make_review_writes_nothing_but_markdown(project):
     """With the project's own Makefile, whose set-up is taken for done."""
     shutil.copy2(ROOT / "Makefile", "Makefile")
-    edit("requirements.txt", "")
-    edit("requirements-build.txt", "")
-    edit("venv/.installed", "")
     as_called_by_hand = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     environment = as_called_by_hand | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        ["make", "review", "BASE=main", "VENV=venv"], capture_output=True, text=True, env=environment, check=True
-    )
+    command = ["make", "VENV=none", "-o", "none/.installed", "review", "BASE=main"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
     assert done.stdout.startswith("<!-- relearn review -->\n## Review against `main`\n")
     assert done.stderr == ""
     assert Path("review.html").is_file()

@@ -30,7 +30,7 @@ class Cluster:
 @contextmanager
 def started(folder: Path, workers: int = 2) -> Iterator[Cluster]:
     """A scheduler and `workers` of one thread each, on 127.0.0.1, in folders below `folder`, where their logs are, too."""
-    found = folder / "scheduler.json"
+    contact = folder / "scheduler.json"
     processes = []
 
     def start(name: str, *options: str) -> "subprocess.Popen[bytes]":
@@ -42,14 +42,14 @@ def started(folder: Path, workers: int = 2) -> Iterator[Cluster]:
         return processes[-1]
 
     try:
-        scheduler = start("scheduler", "scheduler", "--port", "0", "--scheduler-file", str(found))
-        options = ("--scheduler-file", str(found), "--nthreads", "1", "--local-directory", ".")
-        those = {name: start(name, "worker", *options, "--name", name) for name in (f"worker{n}" for n in range(workers))}
-        with Client(scheduler_file=str(found), timeout=SECONDS, set_as_default=False) as client:
+        scheduler = start("scheduler", "scheduler", "--port", "0", "--scheduler-file", str(contact))
+        options = ("--scheduler-file", str(contact), "--nthreads", "1", "--local-directory", ".")
+        names = [f"worker{number}" for number in range(workers)]
+        running = {name: start(name, "worker", *options, "--name", name) for name in names}
+        with Client(scheduler_file=str(contact), timeout=SECONDS, set_as_default=False) as client:
             client.wait_for_workers(workers, timeout=SECONDS)
-        yield Cluster(
-            str(json.loads(found.read_text())["address"]), scheduler, those, {name: folder / f"{name}.log" for name in those}
-        )
+        address = str(json.loads(contact.read_text())["address"])
+        yield Cluster(address, scheduler, running, {name: folder / f"{name}.log" for name in names})
     finally:
         for process in processes:  # each with the processes of its jobs; asked politely, they take ten seconds
             os.killpg(process.pid, signal.SIGKILL)

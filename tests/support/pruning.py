@@ -17,12 +17,13 @@ KEPT = {
     "tsne": ("digits_3_5_8",),
     "classify": ("embedded", "raw", "probe"),
     "tune": ("head_grid",),
-    "finetune": ("scratch_shallow", "freeze_both"),
+    "repeat": ("scratch_shallow",),
+    "finetune": ("freeze_both",),
     "predict": ("photographs",),
     "style_transfer": ("pagoda",),
 }
 GRID = {"units": [256, 512], "dropout": [0.1], "batch": [30]}
-TRAINED = ("train", "learning_curve", "tune", "finetune")
+TRAINED = ("train", "learning_curve", "tune", "repeat", "finetune")
 
 
 def prune(settings: Settings) -> None:

@@ -39,7 +39,7 @@ def archive(pictures: Path, path: Path) -> str:
 
 
 def prune(settings: Settings, place: str, sets: Mapping[str, str] = SETS) -> None:
-    """Leaves these data sets with their recipes, all of the photographs at `place`, at scale smoke, and no archives."""
+    """Leaves these data sets in photos/params.yaml, all of the photographs at `place`, and no archives."""
     about = {"folder": place, "test_fraction": 0.34, "side": 64, "backbone": "lite0"}
     datasets = {name: about | {"recipe": recipe} for name, recipe in sets.items()}
-    settings.update(scale="smoke", archives={}, datasets=datasets, report={"gallery": {}})
+    settings.update(archives={}, datasets=datasets, report={"gallery": {}})

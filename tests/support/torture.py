@@ -1,14 +1,12 @@
 """Kill `dvc repro` at random moments, call it again, and see that the end is the same bytes as if nothing had happened.
 
-    python -m tools.torture --kills 50 --seed 14
-    python -m tools.torture --kills 15 --photos
+    python -m tests.support.torture --kills 50 --seed 14
+    python -m tests.support.torture --kills 15 --photos
 
-Runs a small pipeline with every kind of stage at scale smoke, of the first pipeline or of the one for photographs (made-up
-ones), its downloads from a slow server on this machine. Prints a table of the kills; ends with 1 and what is wrong when a
-promise is broken.
+Runs a small pipeline with every kind of stage at scale smoke, the first one or that of the photographs (made-up ones), with
+downloads from a slow server on this machine. Prints a table of the kills; ends with 1 and one line when a promise is broken.
 """
 
-import argparse
 import contextlib
 import hashlib
 import http.server
@@ -27,8 +25,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from relearn.process import command
 from tests.support import clones, pruning, samples
 from tests.support.clones import Settings
 from tools import recover
@@ -39,11 +38,10 @@ STAGES = 3  # a run is killed in one of its first three stages
 LONGEST = 9.0  # seconds in that stage before a kill at a random time: longer than most take
 WRITES = 12  # files written in that stage before a kill at a write
 CHUNK, PAUSE = 2**20, 0.02  # of the server: 50 MB/s
-WATCHED = ("data", "models", "metrics", "plots", "reports", ".state", ".cache", ".dvc/cache", ".dvc/tmp", "dvc.lock")
+OUTPUTS = ("data", "models", "metrics", "plots", "reports", ".state", "dvc.lock")  # of a pipeline, in its folder
+WATCHED = (*OUTPUTS, *(f"photos/{name}" for name in OUTPUTS), ".cache", ".dvc/cache", ".dvc/tmp")
 EPOCH = re.compile(r"^(\S.*): epoch (\d+)/(\d+)  ", re.MULTILINE)
 STAGE = re.compile(r"^Running stage '([^']+)':", re.MULTILINE)
-
-Change = Callable[..., None]  # changes settings in place; may be given `jobs`
 
 
 @dataclass
@@ -56,66 +54,77 @@ class Kill:
     mended: str = ""
 
 
-class Broken(Exception):
+class Broken(ValueError):
     """A promise that did not hold."""
 
 
+class Small(NamedTuple):
+    """A small pipeline: a temporary folder, its dvc.yaml, and what copies the project with it: copy(folder, jobs=1)."""
+
+    temporary: Path
+    pipeline: str
+    copy: Callable[..., None]
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Kill the pipeline at random moments and compare what comes out.")
+    parser = command.parser()
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=14, help="of the moments")
-    parser.add_argument("--photos", action="store_true", help="the pipeline for photographs")
+    parser.add_argument("--seed", type=int, default=14, help="of the moments (%(default)s)")
+    parser.add_argument("--photos", action="store_true", help="the pipeline of the photographs")
     parser.add_argument("--archives", type=Path, default=clones.downloads(), help="a folder with the downloads (%(default)s)")
-    parser.add_argument("--table", type=Path, help="add the table to this file, too, as Markdown")
-    wanted = parser.parse_args()
-    chance = random.Random(wanted.seed)  # noqa: S311
-    with reduced(wanted.archives, wanted.photos) as (temporary, inside, change):
-        clones.copy(fresh := temporary / "fresh", change, inside=inside)
-        clones.copy(temporary / "undisturbed", partial(change, jobs=1), inside=inside)
-        undisturbed = temporary / "undisturbed" / inside
+    parser.add_argument("--table", type=Path, help="append the table to this Markdown file, too")
+    arguments = parser.parse_args()
+    with command.told():
+        report = tortured(arguments.archives, arguments.photos, arguments.kills, random.Random(arguments.seed))  # noqa: S311
+        print(report)
+        if arguments.table:
+            title = "Photographs" if arguments.photos else "The first pipeline"
+            with arguments.table.open("a") as stream:
+                stream.write(f"\n## {title}, seed {arguments.seed}\n\n{report}")
+
+
+def tortured(archives: Path, photos: bool, count: int, chance: random.Random) -> str:
+    """Runs the small pipeline from scratch as often as it takes to kill it `count` times; gives the table of the kills."""
+    with reduced(archives, photos) as (temporary, pipeline, copy):
+        copy(fresh := temporary / "fresh")
+        copy(undisturbed := temporary / "undisturbed", jobs=1)
         started = time.monotonic()
-        run_to_end(undisturbed)
-        print(f"undisturbed: {len(clones.lock(undisturbed))} stages in {time.monotonic() - started:.0f} s", flush=True)
+        run_to_end(undisturbed, [pipeline])
+        stages = sum(len(clones.lock(path.parent)) for path in locks(undisturbed))
+        print(f"undisturbed: {stages} stages in {time.monotonic() - started:.0f} s", flush=True)
         kills: list[Kill] = []
         rounds = 0
-        while len(kills) < wanted.kills:
+        while len(kills) < count:
             rounds += 1
-            copied = shutil.copytree(fresh, temporary / f"round{rounds}", symlinks=True)
-            folder = copied / inside
-            kills += kill_and_go_on(folder, [], wanted.kills - len(kills), chance)
-            compare(undisturbed, folder)
+            folder = shutil.copytree(fresh, temporary / f"round{rounds}", symlinks=True)
+            kills += kill_and_resume(folder, [pipeline], count - len(kills), chance)
+            compare(undisturbed, folder, pipeline)
             print(f"round {rounds}: {len(kills)} kills so far, all bytes as in the undisturbed run", flush=True)
-            shutil.rmtree(copied)
-    report = table(kills, rounds)
-    print(report)
-    if wanted.table:
-        with wanted.table.open("a") as stream:
-            stream.write(f"\n## {'Photographs' if wanted.photos else 'The first pipeline'}, seed {wanted.seed}\n\n{report}")
+            shutil.rmtree(folder)
+    return table(kills, rounds)
 
 
 @contextmanager
-def reduced(archives: Path, photos: bool) -> Iterator[tuple[Path, str, Change]]:
-    """A temporary folder, the place of a pipeline in the project, and what makes it small.
-
-    Its downloads come slowly, from this machine: `archives`, and one of made-up photographs.
-    """
+def reduced(archives: Path, photos: bool) -> Iterator[Small]:
+    """One of the small pipelines; its downloads come slowly, from this machine: `archives`, and one of made-up photographs."""
     if not archives.is_dir():
-        sys.exit(f"error: {archives}: is no folder; `make repro` fills it")
+        raise ValueError(f"{archives}: is no folder; `make repro` fills it")
     os.environ.pop("DATASETS_DIR", None)  # the downloads are to be interrupted, too
     with ended_as_by_interrupt(), tempfile.TemporaryDirectory(prefix="torture-") as name:
         temporary = Path(name)
         (offered := temporary / "offered").mkdir()
         for path in archives.iterdir():
             (offered / path.name).symlink_to(path.resolve())
-        if not photos:
-            with served(offered) as address:
-                yield temporary, "", partial(small, address=address)
-            return
         packed = offered / "made_up.tar"
         packed.unlink(missing_ok=True)  # else we would write through a link, into the user's file of that name
         files = {packed.name: samples.archive(samples.folder(temporary / "pictures"), packed)}
         with served(offered) as address:
-            yield temporary, "photos", partial(small_photos, files=files, address=address)
+
+            def copy(folder: Path, jobs: int | str = "auto") -> None:
+                changed = partial(small_photos, files=files, address=address)
+                clones.copy(folder, partial(small, address=address, jobs=jobs), photos=changed)
+
+            yield Small(temporary, "photos/dvc.yaml" if photos else "dvc.yaml", copy)
 
 
 @contextmanager
@@ -134,30 +143,28 @@ def small(settings: Settings, address: str = "", jobs: int | str = "auto") -> No
     settings["compute"]["jobs"] = jobs
     settings["report"]["gallery"] = {"lenet": 4}
     settings["relabel"]["mnist_in_order"]["train_images"]["smoke"] = 3000
-    settings["learning_curve"]["lenet"]["counts"]["smoke"] = [300, 100]
-    for dictionary in ("train", "tune", "finetune", "learning_curve"):
+    settings["protocols"]["T2"]["counts"]["smoke"] = [300, 100]
+    for dictionary in ("train", "tune", "protocols"):
         for block in settings[dictionary].values():
             block["epochs"]["smoke"] = EPOCHS
     if address:
         load_from(address, settings)
 
 
-def small_photos(settings: Settings, files: dict[str, str], address: str, jobs: int | str = "auto") -> None:
-    """Leaves a data set for each recipe, of a few epochs, with downloads from `address`: `files` has the photographs."""
+def small_photos(settings: Settings, files: dict[str, str], address: str) -> None:
+    """Leaves a data set for each recipe in photos/params.yaml, of a few epochs, and `files` from `address` as photographs."""
     samples.prune(settings, "data/archives/made_up")
-    settings["archives"] = {"made_up": {"sources": [{"files": files}]}}
-    settings["compute"]["jobs"] = jobs
+    settings["archives"] = {"made_up": {"sources": [{"files": files, "url": address}]}}
     for recipe in settings["recipes"].values():
         for phase in recipe.values():
             phase["epochs"]["smoke"] = EPOCHS
-    load_from(address, settings)
 
 
 def load_from(address: str, settings: Settings) -> None:
     """Lets everything that is downloaded come from `address`."""
     places = [settings["imagenet_classes"]]
-    for dictionary in ("download", "archives", "backbones"):
-        for block in settings.get(dictionary, {}).values():
+    for dictionary in ("download", "backbones"):
+        for block in settings[dictionary].values():
             block["sources"] = [place for place in block["sources"] if not place.get("url")]
             places += block["sources"]
     for place in places:
@@ -193,15 +200,15 @@ def end(process: "subprocess.Popen[bytes]") -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def run_to_end(folder: Path, targets: list[str] | None = None, **settings: str) -> None:
-    """A whole `dvc repro`. Broken when it fails."""
+def run_to_end(folder: Path, targets: list[str], **settings: str) -> None:
+    """`dvc repro targets`. Broken when it fails."""
     log = folder.parent / f"{folder.name}.log"
     log.write_bytes(b"")
-    if waited_for(start(folder, targets or [], log, **settings)):
+    if waited_for(start(folder, targets, log, **settings)):
         raise Broken(f"dvc repro failed:\n{log.read_text(errors='replace')[-3000:]}")
 
 
-def kill_and_go_on(folder: Path, targets: list[str], most: int, chance: random.Random, **settings: str) -> list[Kill]:
+def kill_and_resume(folder: Path, targets: list[str], most: int, chance: random.Random, **settings: str) -> list[Kill]:
     """Runs `dvc repro targets`, killed at most `most` times and called again each time, until it ends well.
 
     Broken when a run fails, or trains an epoch that an earlier run had finished.
@@ -209,7 +216,6 @@ def kill_and_go_on(folder: Path, targets: list[str], most: int, chance: random.R
     kills: list[Kill] = []
     finished: set[tuple[str, str]] = set()
     log = folder.parent / f"{folder.name}.log"
-    environment = clones.environment(PYTHONPATH=str(clones.ROOT))
     while True:
         log.write_bytes(b"")
         process = start(folder, targets, log, **settings)
@@ -229,9 +235,8 @@ def kill_and_go_on(folder: Path, targets: list[str], most: int, chance: random.R
                 raise Broken(f"dvc repro failed after {len(kills)} kills, the last {kills[-1:]}:\n{output[-3000:]}")
             return kills
         kills.append(kill)
-        mending = subprocess.run(
-            [sys.executable, "-m", "tools.recover"], cwd=folder, env=environment, capture_output=True, text=True, check=True
-        )
+        mending = subprocess.run([sys.executable, "-m", "tools.recover"], cwd=folder, env=clones.environment(),
+                                 capture_output=True, text=True, check=True)  # fmt: skip
         kill.mended = " ".join(mending.stderr.split())
         print(f"  {len(kills):3}  {kill.seconds:5.1f} s  {kill.stage:28} {kill.doing}", flush=True)
 
@@ -273,7 +278,7 @@ def text(log: Path) -> str:
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
     """Length and time of every file that a run writes."""
-    found: dict[str, tuple[int, int]] = {}
+    states: dict[str, tuple[int, int]] = {}
     todo = [folder / name for name in WATCHED]
     while todo:
         path = todo.pop()
@@ -282,28 +287,39 @@ def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
                 todo += [Path(entry.path) for entry in os.scandir(path)]
             else:
                 about = path.stat()
-                found[path.relative_to(folder).as_posix()] = (about.st_size, about.st_mtime_ns)
+                states[path.relative_to(folder).as_posix()] = (about.st_size, about.st_mtime_ns)
         except FileNotFoundError:
             continue
-    return found
+    return states
 
 
-def compare(undisturbed: Path, folder: Path) -> None:
-    """Broken unless both have the same dvc.lock and results in git, and the cache holds what its names say."""
-    if (undisturbed / "dvc.lock").read_bytes() != (folder / "dvc.lock").read_bytes():
-        first, second = clones.lock(undisturbed), clones.lock(folder)
-        differing = sorted(name for name in first.keys() | second.keys() if first.get(name) != second.get(name))
-        raise Broken(f"dvc.lock differs at {', '.join(differing) or 'the order of its stages'}")
-    for path in sorted(undisturbed.glob("metrics/**/*.*")) + sorted(undisturbed.glob("plots/**/*.*")):
-        twin = folder / path.relative_to(undisturbed)
-        if not twin.is_file() or twin.read_bytes() != path.read_bytes():
-            raise Broken(f"{twin.relative_to(folder)} differs")
+def locks(folder: Path) -> list[Path]:
+    """The dvc.lock files of a project, at its top and of the photographs."""
+    return [path for path in (folder / "dvc.lock", folder / "photos/dvc.lock") if path.is_file()]
+
+
+def compare(undisturbed: Path, folder: Path, pipeline: str = "dvc.yaml") -> None:
+    """Broken unless both have the same stages in dvc.lock and results in git, and the cache holds what its names say.
+
+    The order in dvc.lock may differ: DVC runs a small part of a project's stages in the order of a Python set.
+    pipeline: the dvc.yaml whose stages have run in both.
+    """
+    for path in locks(undisturbed):
+        lock = path.relative_to(undisturbed)
+        first, second = clones.lock(path.parent), clones.lock((folder / lock).parent)
+        if differing := sorted(stage for stage in first.keys() | second.keys() if first.get(stage) != second.get(stage)):
+            raise Broken(f"{lock} differs at {', '.join(differing)}")
+    for kind in ("metrics", "plots", "photos/metrics", "photos/plots"):
+        for path in sorted((undisturbed / kind).rglob("*.*")):
+            twin = folder / path.relative_to(undisturbed)
+            if not twin.is_file() or twin.read_bytes() != path.read_bytes():
+                raise Broken(f"{twin.relative_to(folder)} differs")
     cache = folder / ".dvc/cache/files/md5"
     for path in set(cache.glob("??/*")) - set(cache.glob(recover.UNFINISHED)):
         name = path.parent.name + path.name.removesuffix(".dir")
         if hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() != name:
             raise Broken(f"{path.relative_to(folder)}: does not hold what its name says")
-    status = subprocess.run(["dvc", "status", "-q"], cwd=folder, env=clones.environment(), check=False)
+    status = subprocess.run(["dvc", "status", "-q", pipeline], cwd=folder, env=clones.environment(), check=False)
     if status.returncode:
         raise Broken("dvc status: something is not up to date")
 
@@ -350,7 +366,4 @@ def table(kills: list[Kill], rounds: int) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except Broken as error:
-        sys.exit(f"error: {error}")
+    main()

@@ -1,0 +1,68 @@
+"""dvc.lock, cut off anywhere, is put back as it was."""
+
+import os
+import subprocess
+import time
+
+import pytest
+
+from relearn.process import lockfile
+from tests.unit.process.conftest import LOCK, STAGE
+
+
+@pytest.mark.parametrize("cut", [0, *(place + 1 for place, letter in enumerate(LOCK[:-1]) if letter == "\n"), 30, len(LOCK) - 1])
+def test_a_lock_that_was_cut_off_anywhere_is_put_back_with_its_time(under_dvc, cut):
+    os.utime(under_dvc / "dvc.lock", ns=(7_000_000_000, 7_000_000_000))
+    lockfile.keep()
+    (under_dvc / "dvc.lock").write_text(LOCK[:cut])
+    assert len(lockfile.recover()) == 1
+    assert (under_dvc / "dvc.lock").read_text() == LOCK
+    assert lockfile.written() == 7_000_000_000
+
+
+def test_a_whole_lock_is_left_alone(under_dvc):
+    lockfile.keep()
+    more = LOCK + STAGE.format("train@d")
+    (under_dvc / "dvc.lock").write_text(more)
+    assert lockfile.recover() == []
+    assert (under_dvc / "dvc.lock").read_text() == more
+
+
+def test_the_lock_of_another_commit_is_left_alone_though_it_has_fewer_stages(under_dvc):
+    lockfile.keep()
+    fewer = "schema: '2.0'\nstages:\n" + STAGE.format("train@a")
+    (under_dvc / "dvc.lock").write_text(fewer)
+    subprocess.run(["git", "add", "dvc.lock"], check=True)
+    subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@localhost", "commit", "-q", "-m", "fewer"], check=True)
+    assert lockfile.recover() == []
+
+
+def test_a_lock_that_is_being_written_is_left_alone(under_dvc, monkeypatch):
+    lockfile.keep()
+    (under_dvc / "dvc.lock").write_text(LOCK[:40])
+    monkeypatch.setattr(time, "sleep", lambda seconds: (under_dvc / "dvc.lock").write_text(LOCK + "\n"))
+    assert lockfile.recover() == []
+
+
+def test_a_lock_with_conflicts_of_a_merge_is_an_error_and_left_alone(under_dvc):
+    lockfile.keep()
+    conflict = LOCK.replace("      size: 5\n", "<<<<<<< HEAD\n      size: 5\n", 1)
+    (under_dvc / "dvc.lock").write_text(conflict)
+    with pytest.raises(ValueError, match="conflicts of a merge"):
+        lockfile.recover()
+    assert (under_dvc / "dvc.lock").read_text() == conflict
+
+
+def test_a_lock_that_was_cut_off_in_the_first_stage_of_all_is_removed(under_dvc):
+    (under_dvc / "dvc.lock").write_text("")
+    assert "removed" in lockfile.recover()[0]
+    assert not (under_dvc / "dvc.lock").exists()
+
+
+@pytest.mark.parametrize(("left", "mended"), [("", True), ('{"read": {"a', True), ("{}", False)])
+def test_a_table_of_who_is_busy_that_was_cut_off_is_removed(under_dvc, left, mended):
+    busy = under_dvc / ".dvc/tmp/rwlock"
+    busy.parent.mkdir(parents=True)
+    busy.write_text(left)
+    assert bool(lockfile.recover()) == mended
+    assert busy.exists() != mended

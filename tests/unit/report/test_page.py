@@ -1,0 +1,55 @@
+from types import MappingProxyType
+
+import pytest
+
+from relearn.report import page
+
+
+def test_a_row_that_no_book_has_shows_ours_only():
+    row = {"printed": None, "printed_error": None, "got": 0.87, "standard_error": None}
+    assert page.texts(row) == {"printed_text": "", "got_text": "0.8700", "difference_text": ""}
+
+
+def test_rows_read_as_people_read_them():
+    row = {"printed": 0.7005, "printed_error": 0.00297, "got": 0.6912, "standard_error": 0.01}
+    assert page.texts(row) == {
+        "printed_text": "0.7005 ± 0.0030",
+        "got_text": "0.6912 ± 0.0100",
+        "difference_text": "-0.009",
+    }
+    count = {"printed": 5841.0, "printed_error": None, "got": 5700, "standard_error": None}
+    assert page.texts(count) == {"printed_text": "5,841", "got_text": "5,700", "difference_text": "-141"}
+    undefined = {"printed": 0.5, "printed_error": None, "got": None, "standard_error": None}
+    assert page.texts(undefined)["got_text"] == "undefined"
+    assert page.texts(undefined | {"printed_error": 0.01})["printed_text"] == "0.5000 ± 0.0100"
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(4.4, "4 s"), (492, "8 min 12 s"), (3720, "1 h 02 min")])
+def test_durations(seconds, text):
+    assert page.duration(seconds) == text
+
+
+def results(rows=(), experiments=MappingProxyType({})):
+    return {"scale": "smoke", "seed": 1, "machine": {"precision": "float32", "threads": 1, "cpu": "x"},
+            "versions": {"python": "3"}, "rows": list(rows), "experiments": dict(experiments)}  # fmt: skip
+
+
+def test_what_a_name_carries_stays_text_on_the_page():
+    row = {"id": "K1", "what": "<script>alert(1)</script>", "printed": 0.5, "printed_error": None, "got": 0.5,
+           "standard_error": None, "detail": False, "backbone": None, "printed_with": None}  # fmt: skip
+    html = page.render(results(rows=[row]), [page.Section("k1", "K1", "text")], {"train@a": 61.0}, ("accuracy",), 2)
+    assert "<script>" not in html
+    assert "1 min 01 s in 1 of 2 stages" in html
+
+
+def test_columns_that_no_experiment_fills_are_left_out():
+    html = page.render(results(experiments={"a": {"accuracy": 0.5}, "b": {"mcc": 0.25}}), [], {}, ("accuracy", "loss", "mcc"), 2)
+    assert "<th>accuracy</th><th>mcc</th>" in html
+    assert "loss" not in html
+
+
+def test_only_small_pictures_show_their_pixels_as_squares():
+    sheets = [page.Section("a", "A", "", sheet="data:a"), page.Section("b", "B", "", sheet="data:b", pixels=True)]
+    html = page.render(results(), sheets, {}, (), 2)
+    assert '<img class="sheet" src="data:a"' in html
+    assert '<img class="sheet pixels" src="data:b"' in html

@@ -1,0 +1,201 @@
+"""Write the tables of results: every printed number beside ours, in docs/results.md and, in short, in README.md.
+
+    python -m tools.results
+
+Reads  printed.yaml, dvc.yaml, params.yaml, reports/quick/results.json, the same four in photos/; results/book/seed_*/
+Writes what stands between two markers in docs/results.md and README.md
+"""
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from ruamel.yaml import YAML
+
+from relearn.data import records
+from relearn.params import whole
+from relearn.process import atomic, command
+from relearn.report import page, printed
+from relearn.report.printed import Row
+
+README, PAGE = Path("README.md"), Path("docs/results.md")
+START, END = "<!-- results: written by `python -m tools.results` -->\n", "<!-- /results -->\n"
+BOOK = Path("results/book")
+PIPELINES = (Path(), Path("photos"))
+MISSING = "not yet run"
+OURS, OPERATIONS = "ours at the books' protocol", "10^15 operations"
+NUMBERS = ("printed", OURS, "scale quick", "scale book", "n", OPERATIONS, "accuracy")  # columns
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What writes a metrics file: the stage as `dvc repro` takes it, and its block of params.yaml."""
+
+    target: str
+    block: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of printed.yaml with our numbers as people read them."""
+
+    row: Row
+    folder: Path
+    stage: Stage
+    quick: str
+    book: str
+    n: str
+
+    @property
+    def file(self) -> Path:
+        return self.folder / f"metrics/{self.row.metric.rpartition('.')[0]}.json"
+
+    @property
+    def printed(self) -> str:
+        return "" if self.row.printed is None else page.with_error(self.row.printed, self.row.printed_error)
+
+    @property
+    def of_note(self) -> bool:
+        """Whether README shows it: a number that the book printed, or one of ours that stands beside such numbers."""
+        return not self.row.detail and (self.row.printed is not None or self.book != MISSING)
+
+
+def main() -> None:
+    lines = [line for folder in PIPELINES for line in read(folder)]
+    for path, tables in ((README, headline(lines)), (PAGE, everything(lines))):
+        document = replaced(path.read_text(), tables)
+        with atomic.replacing(path) as partial:
+            partial.write_text(document)
+    print(f"{PAGE}: {len(lines)} rows, {sum(line.book != MISSING for line in lines)} of them at scale book")
+
+
+def read(folder: Path) -> Iterator[Line]:
+    """The rows of a pipeline's printed.yaml whose experiments are in its params.yaml."""
+    writers = stages(folder)
+    quick = {row["metric"]: row for row in records.read_json(folder / "reports/quick/results.json")["rows"]}
+    for row in printed.read(folder / printed.FILE):
+        if stage := writers.get(row.metric.rpartition(".")[0]):
+            value, error, n = at_scale_book(row.metric)
+            got = quick.get(row.metric, {"got": None, "standard_error": None})
+            yield Line(row, folder, stage, text(got["got"], got["standard_error"]), text(value, error), str(n or ""))
+
+
+def text(value: float | None, error: float | None) -> str:
+    """`0.7010 ± 0.0030`, the bare value where nothing was repeated, `not yet run` without one."""
+    return MISSING if value is None else page.with_error(value, error)
+
+
+def stages(folder: Path) -> dict[str, Stage]:
+    """The stage behind each file of metrics/, by the file's name without .json."""
+    settings = whole.read(folder / whole.FILE)
+    prefix = "" if folder == Path() else f"{folder}/dvc.yaml:"
+    writers = {}
+    for name, stage in YAML(typ="safe", pure=True).load((folder / "dvc.yaml").read_text())["stages"].items():
+        dictionary = re.sub(r"\W", "", stage.get("foreach", ""))
+        for out in stage.get("do", stage).get("outs", []):
+            if file := re.fullmatch(r"metrics/(.+)\.json", next(iter(out)) if isinstance(out, dict) else out):
+                for key in settings[dictionary] if dictionary else [""]:
+                    target, block = (f"{name}@{key}", f"{dictionary}.{key}") if key else (name, name)
+                    writers[file[1].replace("${key}", key)] = Stage(prefix + target, block)
+    return writers
+
+
+def at_scale_book(metric: str) -> tuple[float | None, float | None, int]:
+    """Mean, standard error and number of the trainings behind a metric at scale book: its seeds, or its file's repeats."""
+    name, _, column = metric.rpartition(".")
+    kept = [records.read_json(path) for path in sorted(BOOK.glob(f"seed_*/{name}.json"))]
+    values = [record[column] for record in kept if column in record]
+    if not values:
+        return None, None, 0
+    if len(values) > 1:
+        error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+        return float(np.mean(values)), error or None, len(values)  # none for what no seed changes, as parameters
+    repeated = column == "accuracy" and "standard_error" in kept[0]
+    return values[0], kept[0]["standard_error"] if repeated else None, kept[0]["repeats"] if repeated else 1
+
+
+def first_seed() -> Path:
+    """The folder of the seed with which everything was run."""
+    return min(BOOK.glob("seed_*"))
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown, its numbers to the right."""
+    rule = ["--:" if name in NUMBERS else "---" for name in header]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (header, rule, *rows))
+
+
+def headline(lines: Sequence[Line]) -> str:
+    """README's table."""
+    rows = [(line.row.id, line.row.what, line.printed, line.book, line.n) for line in lines if line.of_note]
+    return table(("id", "experiment", "printed", OURS, "n"), rows)
+
+
+def replaced(document: str, tables: str) -> str:
+    """`document` with `tables` between the markers. ValueError without them."""
+    before, start, rest = document.partition(START)
+    _, end, after = rest.partition(END)
+    if not (start and end):
+        raise ValueError(f"{README} and {PAGE} need the lines {START.strip()} and {END.strip()} around their tables")
+    return before + START + tables + END + after
+
+
+def everything(lines: Sequence[Line]) -> str:
+    """The tables of docs/results.md."""
+    header = ("id", "experiment", "block", "stage", "metric", "printed", "scale quick", "scale book", "n")
+    parts = []
+    for folder, title in zip(PIPELINES, ("CIFAR-10 and MNIST (K, T, R, J)", "Photographs (Q, L)"), strict=True):
+        rows = [cells(line) for line in lines if line.folder == folder]
+        parts.append(f"\n## {title}\n\n{table(header, rows)}")
+    return "".join([*parts, sizes(), costs()])
+
+
+def cells(line: Line) -> tuple[str, ...]:
+    """A line of docs/results.md."""
+    metric = f"[{line.row.metric.rpartition('.')[0]}](../{line.file}) `{line.row.metric.rpartition('.')[2]}`"
+    backbone = f" ({line.row.printed_with})" if line.row.printed_with else ""
+    named = (line.row.id, line.row.what, f"`{line.stage.block}`", f"`{line.stage.target}`", metric)
+    return (*named, line.printed + backbone, line.quick, line.book, line.n)
+
+
+def sizes() -> str:
+    """T2 at scale book: accuracy by the number of training images."""
+    curves = {path.stem: records.read_json(path) for path in sorted(first_seed().glob("learning_curve/*.json"))}
+    counts = [name.removeprefix("accuracy_") for name in next(iter(curves.values())) if name.startswith("accuracy_")]
+    rows = [
+        (f"`learning_curve.{key}`", *(page.with_error(curve[f"accuracy_{n}"], curve[f"standard_error_{n}"]) for n in counts))
+        for key, curve in curves.items()
+    ]
+    header = ("block", *(f"{int(count):,} images" for count in counts))
+    repeats = " and ".join(sorted({str(curve["repeats"]) for curve in curves.values()}))
+    return f"\n## T2 by the number of images, at scale book, {repeats} seeds each\n\n{table(header, rows)}"
+
+
+def costs() -> str:
+    """Ten-class CIFAR-10 networks by training cost, at scale book."""
+    settings = whole.read()
+    rows = []
+    for key, spec in settings["train"].items():
+        view = settings["relabel"][spec["labels"]]
+        path = first_seed() / f"train/{key}.json"
+        if spec["images"] != "cifar10" or view.keys() & {"keep", "positives"} or not path.is_file():
+            continue
+        training = records.read_json(path)
+        column = "accuracy_of_one_view" if key in settings["evaluate"].get("test_time_augmentation", {}) else "accuracy"
+        value, error, _ = at_scale_book(f"evaluate/{key}.{column}")
+        run = f"{training['images']:,} x {training['epochs']}"
+        rows.append((training["petaflop"], f"`train.{key}`", run, text(value, error)))
+    listed = [(name, run, f"{cost:.3f}", accuracy) for cost, name, run, accuracy in sorted(rows)]
+    title = "\n## Ten-class CIFAR-10 networks by training cost, at scale book\n\n"
+    about = (
+        "A training costs three forward passes for each image and epoch, counted in convolutions and dense\n"
+        "layers. Accuracy is of one view of each test image.\n\n"
+    )
+    return title + about + table(("block", "images x epochs", OPERATIONS, "accuracy"), listed)
+
+
+if __name__ == "__main__":
+    command.run(main)
