@@ -93,8 +93,9 @@ def photos_with(tmp_path: Path) -> Callable[..., Params]:
 
     def load(changes: Mapping[str, Any], shared: Mapping[str, Any] = MappingProxyType({})) -> Params:
         (tmp_path / "photos").mkdir(exist_ok=True)
-        (tmp_path / "params.yaml").write_text(yaml.safe_dump(changed("params.yaml", shared), sort_keys=False))
-        (tmp_path / "photos/params.yaml").write_text(yaml.safe_dump(changed("photos/params.yaml", changes), sort_keys=False))
+        for name, values in (("params.yaml", shared), ("photos/params.yaml", changes)):
+            text = yaml.dump(changed(name, values), Dumper=yaml.CSafeDumper, sort_keys=False)
+            (tmp_path / name).write_text(text)
         return checks.load(tmp_path / "photos/params.yaml")
 
     return load

@@ -2,7 +2,7 @@
 
     model = backbones.make(Backbone(architecture="efficientnet_lite0", weights="imagenet"), files)
 
-`files` are what stages/lib/sources.py fetched for the block of params.yaml. keras.applications brings its own.
+`files` are what relearn/sources/sources.py fetched for the block of params.yaml. keras.applications brings its own.
 """
 
 import difflib

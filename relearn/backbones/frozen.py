@@ -18,7 +18,7 @@ from relearn.process.progress import Progress
 from relearn.training import fit
 
 BLOCK = 100
-OF_HEAD = re.compile(r"(norm|centring)_\d+")  # as relearn/params/shorthand.py names them
+OF_HEAD = re.compile(r"(norm|centring)_\d+")  # as relearn/networks/shorthand.py names them
 
 
 def freeze(model: keras.Model, train_from: str | int | None, net: str) -> str:

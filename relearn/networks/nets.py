@@ -24,7 +24,7 @@ def build(
 ) -> keras.Model:
     """A network of `net`'s layers on images of `image_shape`, its softmax over `n_classes`.
 
-    net: shorthand (relearn/params/shorthand.py). Initial weights depend on `seed` alone.
+    net: shorthand (relearn/networks/shorthand.py). Initial weights depend on `seed` alone.
     front: input and first layers (see `front`); None takes uint8 images and scales their pixels to [0, 1].
     """
     keras.utils.set_random_seed(seeds.derive(seed, "weights"))

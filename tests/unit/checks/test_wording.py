@@ -32,7 +32,7 @@ BROKEN = {
     "a colon in a value": (START + "    net: deep: C32\n", 4, 14, "put a value that has `: ` in it in quotes"),
     "a missing brace": (START + "    grid: a: 1}\n", 4, 12, "put a value that has `: ` in it in quotes"),
     "no space behind a colon": (START + "    net: deep\n    batch:64\n    epochs: 1\n", 5, 5, "write `key: value`, with a space"),
-    "no space behind a first colon": (START + "    net:deep\n    batch: 64\n", 5, 10, "a missing space after a colon, here or in"),
+    "no space behind a first colon": (START + "    net:deep\n    batch: 64\n", 5, 10, "missing space after a colon, here or in"),
     "no colon": (START + "    net: deep\n    batch 64\n    epochs: 1\n", 5, 5, "write `key: value`, with a space after"),
     "a word at the end": ("scale: quick\nseed: 14\nwhat\n", 3, 1, "write `key: value`, with a space after the colon"),
     "quotes without their end": (START + '    net: "deep\n    labels: "x"\n', 5, 14, "close the quotes in the lines above"),

@@ -3,7 +3,7 @@
 import os
 import shutil
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from tests.unit.training.test_fit import NET, SPEC, small_split
 
 MACHINE = {"precision": "float32", "threads": 1, "cpu": "x"}
 SPLITS = (small_split(), small_split(20))
+network = cache(nets.build)
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def of(net=NET, weights=7, spec=SPEC, seed=7, machine=MACHINE, splits=SPLITS, code=state.CODE):
-        return state.folder("train-a", nets.build(net, (8, 8, 3), 3, seed=weights), spec, seed, machine, splits, code)
+        return state.folder("train-a", network(net, (8, 8, 3), 3, weights), spec, seed, machine, splits, code)
 
     return of
 
