@@ -217,5 +217,5 @@ def test_the_report_opens_whole_and_asks_nothing_of_a_network(smoke, width, sche
     assert covered == []
     assert (sum(map(int, ink[4:-1].split(","))) > 384) == (scheme == "dark")
     assert (sum(map(int, ground[4:-1].split(","))) > 384) == (scheme == "light")
-    for expected in ("we got", "scale smoke", "K7", "McNemar", "Run time", "called vehicle", "seconds"):
+    for expected in ("printed\tours", "scale smoke", "K7", "McNemar", "Run time", "called vehicle", "seconds"):
         assert expected in text
