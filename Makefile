@@ -3,11 +3,13 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
+export PIP_USER := 0
 ifdef DATASETS_DIR
 override DATASETS_DIR := $(abspath $(DATASETS_DIR))
 export DATASETS_DIR
 endif
 LINT := ruff format --check . && ruff check . && mypy && lint-imports --no-logo
+JOBS ?= auto
 SCALE = $(shell sed -n 's/^scale: *\([a-z]*\).*/\1/p' params.yaml)
 
 .DEFAULT_GOAL := help
@@ -23,9 +25,9 @@ LOCK := --quiet --universal --python-version 3.11 --generate-hashes --custom-com
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 
-repro: $(VENV)/.installed check ## set up, run every stage that is not up to date, show the metrics and where the report lies
+repro: $(VENV)/.installed check ## set up, run every stage that is not up to date (JOBS=2 at a time), show the metrics and the report
 	@python -m tools.recover
-	dvc repro
+	@python -m tools.repro --jobs $(JOBS) $(if $(SCHEDULER),--scheduler $(SCHEDULER))
 	@[ -f reports/$(SCALE)/index.html ] || python -m stages.report
 	@dvc metrics show metrics/summary
 	@echo
@@ -33,7 +35,7 @@ repro: $(VENV)/.installed check ## set up, run every stage that is not up to dat
 
 photos: $(VENV)/.installed check ## the same for photographs (photos/params.yaml), with DATASETS_DIR or the official downloads
 	@python -m tools.recover
-	dvc repro photos/dvc.yaml
+	@python -m tools.repro --jobs $(JOBS) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) photos/dvc.yaml
 	@[ -f photos/reports/$(SCALE)/index.html ] || { cd photos && python -m stages.report; }
 	@dvc metrics show photos/metrics/summary
 	@echo

@@ -12,6 +12,7 @@ from joblib.externals.loky import get_reusable_executor
 
 from bench.lib import rows, trials, workplaces
 from bench.lib.rows import Row
+from relearn.process import processor
 from relearn.training import compute
 
 TITLES = {"one_vs_rest": "one-vs-rest networks (shallow)", "finetune": "fine-tuning repeats (deep, conv 0 and 1 frozen)"}
@@ -38,7 +39,7 @@ def measure(size: Size = FULL) -> dict[str, Any]:
 
 def kind_of(kind: str, size: Size) -> dict[str, Any]:
     """The matrix for one kind of work. Starting the processes and importing TensorFlow count: a stage waits for them, too."""
-    cores = compute.cores()
+    cores = processor.cores()
     seconds: dict[str, list[float]] = {shape(*pair): [] for pair in pairs(cores)}
     for _ in range(size.repeats):
         for jobs, threads in pairs(cores):
@@ -78,7 +79,7 @@ def table(figures: Mapping[str, Any]) -> list[Row]:
 
 def all_trained(kind: str, jobs: int, threads: int, size: Size) -> float:
     """Wall-clock seconds of all trainings, with the start of their processes."""
-    spec = workplaces.settings().compute.model_copy(update={"jobs": jobs, "backend": "loky"})
+    spec = workplaces.settings().compute.model_copy(update={"jobs": jobs})
     started = time.perf_counter()
     compute.fan_out(spec, partial(trained, kind, threads, size), [(repeat,) for repeat in range(size.trainings)], kind)
     seconds = time.perf_counter() - started

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from bench import accuracy, augmentation, embedding, fan_out, features, overhead, repeats, training
+from bench import accuracy, augmentation, embedding, features, overhead, repeats, training
 from bench.lib.rows import Row
 from bench.lib.workplaces import ROOT
 from relearn.process import command
@@ -32,7 +32,6 @@ MEASUREMENTS = {
     "embedding": Measurement(embedding.measure, embedding.table),
     "augmentation": Measurement(augmentation.measure, augmentation.table),
     "overhead": Measurement(overhead.measure, overhead.table),
-    "fan_out": Measurement(fan_out.measure, fan_out.table),
     "accuracy_at_book": Measurement(accuracy.measure_at_book, accuracy.table),
 }
 LONG = ("accuracy_at_book",)  # measured only when named

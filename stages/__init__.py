@@ -1,0 +1,3 @@
+"""One script a kind of stage. The import has to come before NumPy: it pins the kernels."""
+
+import relearn  # noqa: F401

@@ -6,10 +6,7 @@ Reads  params embed.<key>; models/<model>.keras, data/<images>
 Writes data/embeddings/<key>/{train,test}_{features,labels}.npy, classes.json
 """
 
-import itertools
-from collections.abc import Iterable, Iterator
-from functools import partial
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -19,60 +16,29 @@ from relearn.data import arrays, places
 from relearn.networks import keras_file, nets
 from relearn.networks.engine import keras, tf
 from relearn.params.training import Embed
-from relearn.params.whole import Params
-from relearn.process import atomic, command, timings
+from relearn.process import command, timings
 from relearn.process.progress import Progress
 from relearn.training import compute
 
 BLOCK = 100
-SHARD = 20 * BLOCK  # images of a job on a cluster; whole blocks, so that every block has the images it has without one
-SHARDS = Path(".state/embed")
 
 
 def main(key: str) -> None:
     settings = checks.load()
     spec: Embed = settings.experiment("embed", key)
     with timings.stage(f"embed@{key}", settings.scale):
-        threads = int(compute.configure(settings.compute)["threads"])
+        compute.configure(settings.compute)
         lower = network(spec)
         folder = arrays.DATA / "embeddings" / key
         limits = {"train": spec.train_images, "test": spec.test_images}
-        shards = fanned_out(settings, key, threads, limits) if settings.compute.backend == "dask" else {}
         for split, limit in limits.items():
             images, labels = arrays.open_dataset(spec.images, split)
             shape = (len(images[:limit]), *lower.output_shape[1:])
-            if shards:
-                blocks: Iterable[np.ndarray] = map(arrays.read, shards[split])
-            else:
-                blocks = features(lower, images[:limit], spec, f"embed@{key} {split}")
+            blocks = features(lower, images[:limit], spec, f"embed@{key} {split}")
             arrays.write_blocks(folder / f"{split}_features.npy", shape, blocks, dtype(spec))
             arrays.write(folder, **{f"{split}_labels": labels[:limit]})
-        for path in itertools.chain(*shards.values()):
-            path.unlink()
         arrays.write_classes(folder, arrays.read_classes(arrays.DATA / spec.images))
     print(f"{folder}: {np.prod(shape[1:])} numbers an image, from {spec.model}.{lower.layers[-1].name}")
-
-
-def fanned_out(settings: Params, key: str, threads: int, limits: dict[str, int | None]) -> dict[str, list[Path]]:
-    """Files with the features of each split, in order: each made by a job on a cluster."""
-    images = settings.experiment("embed", key).images
-    counts = {split: len(arrays.open_dataset(images, split)[0][:limit]) for split, limit in limits.items()}
-    jobs = [(split, start, min(start + SHARD, count)) for split, count in counts.items() for start in range(0, count, SHARD)]
-    paths = compute.fan_out(settings.compute, partial(embed_shard, settings, key, threads), jobs, f"embed@{key}")
-    return {split: [path for path, job in zip(paths, jobs, strict=True) if job[0] == split] for split in limits}
-
-
-def embed_shard(settings: Params, key: str, threads: int, split: str, start: int, stop: int) -> Path:
-    """Features of the images from `start` to `stop`, in a file of their own that is there as a whole or not at all."""
-    spec = settings.experiment("embed", key)
-    compute.configure(settings.compute, threads)
-    lower = network(spec)
-    images = arrays.open_dataset(spec.images, split)[0][start:stop]
-    whole = SHARDS / f"{key}-{split}-{start}.npy"
-    blocks = features(lower, images, spec, f"embed@{key} {split} from {start}")
-    with atomic.replacing(whole) as partial_file:
-        arrays.write_blocks(partial_file, (len(images), *lower.output_shape[1:]), blocks, dtype(spec))
-    return whole
 
 
 def dtype(spec: Embed) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from relearn import checks
 from relearn.data import records
 from relearn.params.whole import Params
-from relearn.process import command, states, timings
+from relearn.process import command, processor, states, timings
 from relearn.report import page, printed, sections
 from relearn.report.printed import Row
 
@@ -32,14 +32,13 @@ def main() -> None:
             "scale": settings.scale,
             "seed": settings.seed,
             "machine": machine(settings),
-            "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
             "rows": rows,
             "experiments": {path.stem: records.read_json(path) for path in sorted(METRICS.glob("summary/*.json"))},
         }
         folder = Path("reports") / settings.scale
         records.write_json(folder / "results.json", results)
         times = timings.read(settings.scale, stages := timed(settings))
-        html = page.render(results, sections.build(settings, rows), times, records.HEADLINE, len(stages))
+        html = page.render(results, sections.build(settings, rows), times, records.HEADLINE, len(stages), here())
         (folder / "index.html").write_text(html)
         states.sweep()
     if rows:
@@ -64,7 +63,12 @@ def machine(settings: Params) -> dict[str, Any]:
     files = [f"{name}/{key}" for name in dictionaries for key in getattr(settings, name)]
     files += [f"finetune/{key}" for key in settings.repeat]
     notes = [records.read_json(METRICS / f"{file}.json") for file in files]
-    return {field: " or ".join(sorted({str(note[field]) for note in notes})) for field in ("precision", "threads", "cpu")}
+    return {field: " or ".join(sorted({str(note[field]) for note in notes})) for field in ("precision", "threads", "kernels")}
+
+
+def here() -> dict[str, str]:
+    """What this page was made with; like run times not in results.json, which is the same everywhere."""
+    return {"processor": processor.name(), "Python": platform.python_version()} | {name: version(name) for name in PACKAGES}
 
 
 def timed(settings: Params) -> list[str]:

@@ -31,9 +31,9 @@ def main(key: str) -> None:
             model = nets.for_data(settings.nets[spec.net], spec, parts.train, len(view.classes), seed)
             print(nets.summary(model))
             print(f"{key}: {len(parts.train)} images, {machine | replicas}", flush=True)
-            training = train(model, spec, parts[:2], seed, machine | replicas, f"train-{key}", key)
+            training = train(model, spec, parts[:2], seed, machine | replicas, f"train-{key}", key,
+                             curve=Path(f"plots/history/{key}.csv"))  # fmt: skip
         keras_file.save(model, Path(f"models/{key}.keras"))
-        records.write_csv(Path(f"plots/history/{key}.csv"), training.history)
         petaflop = nets.TRAINING * nets.operations(model) * len(parts.train) * spec.epochs / 1e15
         about = {"images": len(parts.train), "epochs": spec.epochs, "parameters": model.count_params(), "petaflop": petaflop}
         records.write_json(Path(f"metrics/train/{key}.json"), about | training.last | machine | replicas)

@@ -40,9 +40,9 @@ def main(key: str) -> None:
         kept = state.folder(f"transfer-{key}", model, spec, seed, machine, parts[:2], [*state.CODE, "backbones"])
         once = spec.augmentation is None or spec.copies > 0
         part, phase, splits = frozen.cut(model, first, spec, parts[:2], seed, kept, key) if once else (model, spec, parts[:2])
-        training = train(part, phase, splits, seed, machine, f"transfer-{key}", key, kept)
+        curve = Path(f"plots/history/{key}.csv")
+        training = train(part, phase, splits, seed, machine, f"transfer-{key}", key, kept, curve=curve)
         keras_file.save(model, Path(f"models/{key}.keras"))
-        records.write_csv(Path(f"plots/history/{key}.csv"), training.history)
         about = {"images": images, "epochs": spec.epochs, "parameters": model.count_params(),
                  "trainable_parameters": trainable, "frozen_part_runs_once": int(once)}  # fmt: skip
         records.write_json(Path(f"metrics/transfer/{key}.json"), about | training.last | machine)

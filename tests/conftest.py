@@ -24,7 +24,7 @@ BEGIN_WITH = (
     "test_kills",
     "test_verify",
     "test_faults",
-    "test_cluster",
+    "test_side_by_side",
     "test_remote",
     "test_review",
     "test_edits",

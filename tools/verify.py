@@ -20,7 +20,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from relearn.data import places
+from relearn.data import pins, places
 from relearn.process import command
 from relearn.review.changes import commit, git
 
@@ -81,6 +81,7 @@ def run(clone: Path, stages: Sequence[str]) -> tuple[Lock, Lock]:
     committed = lock(clone)
     if unknown := sorted(set(stages) - set(committed)):
         raise ValueError(f"{', '.join(unknown)}: not in dvc.lock; `dvc stage list --all --name-only` lists the stages")
+    pins.clear()  # of this folder: the clone's parameters may be others
     for path in locks(clone):
         path.unlink()  # without it DVC has nothing to compare with, and skips no stage
     done = subprocess.run(["dvc", "repro", *stages], cwd=clone, env=command.environment(), check=False)

@@ -7,6 +7,7 @@ from typing import Any
 import psutil
 
 from relearn.params.base import Compute
+from relearn.process import processor
 from relearn.training import compute
 
 LOOKED_AT = 5.0  # seconds in which nothing of ours runs
@@ -15,10 +16,10 @@ PACKAGES = ("tensorflow", "keras", "numpy", "dvc")
 
 def described() -> dict[str, Any]:
     """Processor, cores, memory, products' precision, versions; and how much of the processor other programs take just now."""
-    auto = Compute(precision="auto", threads="auto", jobs="auto", backend="loky")
+    auto = Compute(precision="auto", threads="auto", jobs="auto")
     return {
-        "cpu": compute.cpu_name(),
-        "cores": compute.cores(),
+        "cpu": processor.name(),
+        "cores": processor.cores(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
         "precision": compute.precision(auto),
         "others_percent": psutil.cpu_percent(LOOKED_AT),

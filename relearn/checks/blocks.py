@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from relearn.params.base import Block, Compute, Place
+from relearn.params.base import Block, Place
 from relearn.params.data import ARRAYS, Download, Relabel, Source
 from relearn.params.photos import PhotoSet
 from relearn.params.reporting import StyleTransfer
@@ -29,11 +29,6 @@ def mistakes(node: Any, path: str = "") -> Iterator[str]:
         children = dict(enumerate(node))
     for name, child in children.items():
         yield from mistakes(child, f"{path}.{name}".lstrip("."))
-
-
-def _compute(spec: Compute) -> Iterator[str]:
-    if spec.backend == "dask" and spec.scheduler is None:
-        yield "backend dask needs scheduler: tcp://HOST:8786, where `dask scheduler` runs"
 
 
 def _place(spec: Place) -> Iterator[str]:
@@ -128,7 +123,7 @@ def _style_transfer(spec: StyleTransfer) -> Iterator[str]:
 
 
 RULES: dict[type, Callable[[Any], Iterator[str]]] = {
-    Compute: _compute, Place: _place, Source: _source, Download: _download, Relabel: _relabel, Optimizer: _optimizer,
+    Place: _place, Source: _source, Download: _download, Relabel: _relabel, Optimizer: _optimizer,
     Augmentation: _augmentation, Fit: _fit, Classifier: _classifier, RecipePhase: _phase, Transfer: _transfer,
     Recipe: _recipe, PhotoSet: _photo_set, StyleTransfer: _style_transfer,
 }  # fmt: skip

@@ -34,10 +34,7 @@ class Compute(Block):
     precision: Literal["auto", "float32", "bfloat16"]
     threads: Literal["auto"] | Count
     jobs: Literal["auto"] | Count
-    backend: Literal["loky", "sequential", "dask"]
     strategy: Literal["none", "mirrored"] = "none"
-    scheduler: Annotated[str, StringConstraints(pattern=r"^(tcp|tls)://\S+:\d+$")] | None = None
-    shared: Annotated[str, StringConstraints(pattern=r"^/")] | None = None
 
 
 class Place(Block):

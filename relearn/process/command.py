@@ -18,7 +18,7 @@ import psutil
 from relearn.process import lockfile
 
 PARENT_SECONDS = 0.5  # how often a process looks whether its parent still lives
-STARTERS = ("python", "pypy", "dvc")  # name prefixes of processes that may start a stage or a worker; between them is a shell
+STARTERS = ("python", "pypy", "dvc", "dask")  # name prefixes of processes that may start a stage, maybe through a shell
 
 
 def run(main: Callable[..., None]) -> None:
@@ -29,7 +29,7 @@ def run(main: Callable[..., None]) -> None:
     arguments = parser(*inspect.signature(main).parameters).parse_args()
     with told():
         if os.environ.get("DVC_STAGE"):
-            lockfile.keep()
+            threading.Thread(target=lockfile.keep, daemon=True).start()  # another DVC may be writing it for a while
         main(**vars(arguments))
 
 

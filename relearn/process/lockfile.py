@@ -1,6 +1,7 @@
 """dvc.lock, as it was when a stage began. DVC writes it in place: a kill at that moment leaves half of it."""
 
 import contextlib
+import fcntl
 import json
 import shutil
 import subprocess
@@ -16,14 +17,26 @@ from relearn.process import atomic
 LOCK = Path("dvc.lock")
 KEPT = Path(".state/dvc.lock")
 SETTLED = 2.0  # seconds in which a DVC that lives has written such a file to its end
+HELD = Path(".dvc/tmp/lock")  # by the DVC that reads or writes
 BUSY = Path(".dvc/tmp/rwlock")  # at the project's top: who reads and writes what; written in place, too
 
 
 def keep() -> None:
-    """Keeps a copy of dvc.lock with its time, whole since DVC has just read it. Without room on the disk there is none."""
+    """Keeps a copy of dvc.lock with its time, taken while no DVC writes it. Without room on the disk there is none."""
     if LOCK.is_file():
-        with contextlib.suppress(OSError), atomic.replacing(KEPT) as partial:
+        with contextlib.suppress(OSError), _no_dvc_writes(), atomic.replacing(KEPT) as partial:
             shutil.copy2(LOCK, partial)
+
+
+@contextlib.contextmanager
+def _no_dvc_writes() -> Iterator[None]:
+    """Waits until no DVC holds the repository's lock, under which it writes, and lets none have it meanwhile."""
+    if not (path := HELD if HELD.is_file() else ".." / HELD).is_file():
+        yield
+        return
+    with path.open("rb") as stream:
+        fcntl.flock(stream, fcntl.LOCK_SH)
+        yield
 
 
 def recover(folders: Iterable[Path] = (Path(),)) -> list[str]:

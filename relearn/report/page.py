@@ -25,9 +25,10 @@ class Section:
 
 
 def render(
-    results: Mapping[str, Any], figures: list[Section], timings: Mapping[str, float], columns: tuple[str, ...], n_stages: int
-) -> str:
-    """The page as HTML that asks nothing of a network. Run times stand here only, not in results."""
+    results: Mapping[str, Any], figures: list[Section], timings: Mapping[str, float], columns: tuple[str, ...], n_stages: int,
+    made_with: Mapping[str, str],
+) -> str:  # fmt: skip
+    """The page as HTML that asks nothing of a network. Run times and versions stand here only, not in results."""
     folder = jinja2.FileSystemLoader(Path(__file__).parent)
     templates = jinja2.Environment(loader=folder, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
     rows = [row | texts(row) for row in results["rows"]]
@@ -37,6 +38,7 @@ def render(
         figures=figures,
         sections=[(section.id, section.title) for section in figures] + [("times", "Where the time went")],
         timings=timings,
+        made_with=made_with,
         columns=[column for column in columns if any(column in row for row in results["experiments"].values())],
         run_time=f"{duration(sum(timings.values()))} in {len(timings)} of {n_stages} stages",
     )

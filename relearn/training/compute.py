@@ -3,17 +3,15 @@
 Only `configure` touches TensorFlow, and imports it when called.
 """
 
-import platform
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import joblib
 
+from relearn.data import pins
 from relearn.params.base import Compute
-from relearn.process import command
+from relearn.process import command, processor
 from relearn.process.progress import Progress
 
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
@@ -23,17 +21,21 @@ def configure(spec: Compute, threads: int | None = None) -> dict[str, str | int]
     """Sets up TensorFlow for reproducible work; call it before any other use of TensorFlow.
 
     threads: of this process; None takes `spec.threads`.
-    Returns what decided the low bits of the results: precision, threads, cpu.
+    Returns what decided the low bits of the results: precision, threads, and the kernels that are pinned (relearn/data/pins.py)
+    or else the processor, which chose its own.
     """
-    from relearn.networks.engine import tf
+    from relearn.networks.engine import keras, tf
 
-    threads = threads or (cores() if spec.threads == "auto" else spec.threads)
+    threads = threads or (processor.cores() if spec.threads == "auto" else spec.threads)
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     tf.config.experimental.enable_op_determinism()
     chosen = precision(spec)
     tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": chosen == "bfloat16"})
-    return {"precision": chosen, "threads": threads, "cpu": cpu_name()}
+    keras.config.set_image_data_format("channels_last")  # whatever stands in ~/.keras/keras.json
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    return {"precision": chosen, "threads": threads, "kernels": pins.kernels() if pins.kernels() != "none" else processor.name()}
 
 
 def configure_float32(spec: Compute) -> dict[str, str | int]:
@@ -71,50 +73,22 @@ def precision(spec: Compute) -> str:
     """float32 or bfloat16: the latter for `auto` where the processor multiplies it natively."""
     if spec.precision != "auto":
         return spec.precision
-    return "bfloat16" if BFLOAT16_FLAGS & set(_cpu_info("flags").split()) else "float32"
-
-
-def cores() -> int:
-    """Cores that this process may use, also where a container's quota or its affinity bounds them."""
-    return int(joblib.cpu_count())
-
-
-def cpu_name() -> str:
-    """The processor's own name."""
-    return _cpu_info("model name") or platform.processor() or platform.machine()
+    return "bfloat16" if BFLOAT16_FLAGS & processor.flags() else "float32"
 
 
 def fan_out(spec: Compute, function: Callable[..., Any], jobs: Iterable[tuple[Any, ...]], label: str) -> list[Any]:
-    """function(*job) for each job, several at a time on this machine or a cluster, results in the jobs' order.
+    """function(*job) for each job, several at a time in processes on this machine, results in the jobs' order.
 
-    Each job has one thread whatever `spec.jobs` is, so the number of jobs at once does not change a result. What all jobs
-    share belongs into `function` (by `functools.partial`): that is sent once, a job each time.
+    Each job has one thread whatever `spec.jobs` is, so the number of jobs at once does not change a result.
     """
     todo = list(jobs)
-    if spec.backend == "dask":
-        from relearn.training import cluster
-
-        done = dict(
-            Progress(cluster.fan_out(spec, partial(_job, function), todo, label), total=len(todo), desc=label, unit="job")
-        )
-        return [done[place] for place in range(len(todo))]
-    n_jobs = cores() if spec.jobs == "auto" else spec.jobs
-    backend = {"backend": spec.backend} if n_jobs > 1 else {}
-    pool = joblib.Parallel(n_jobs=min(n_jobs, len(todo)), return_as="generator", **backend)
+    n_jobs = processor.cores() if spec.jobs == "auto" else spec.jobs
+    pool = joblib.Parallel(n_jobs=min(n_jobs, len(todo)), return_as="generator")
     results = pool(joblib.delayed(_job)(function, *job) for job in todo)
     return list(Progress(results, total=len(todo), desc=label, unit="job"))
 
 
 def _job(function: Callable[..., Any], *job: Any) -> Any:
-    """One job in its process, which ends when the stage or the Dask worker does that started it."""
+    """One job in its process, which ends when the stage does that started it."""
     command.end_with_parent()
     return function(*job)
-
-
-def _cpu_info(field: str) -> str:
-    """A field of the first processor in /proc/cpuinfo; empty where there is none."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return ""
-    return next((line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() == field), "")

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from relearn.data import seeds
+from relearn.data import records, seeds
 from relearn.data.arrays import Split
 from relearn.networks.engine import keras, tf
 from relearn.params.training import Augmentation, Phase
@@ -78,12 +78,22 @@ class Batches:
         return stream.apply(tf.data.experimental.assert_cardinality(len(self))).prefetch(1).with_options(options)
 
 
-def run(model: keras.Model, train: Split, validation: Split, spec: Phase, seed: int, state: Path, label: str) -> pd.DataFrame:
+def run(
+    model: keras.Model,
+    train: Split,
+    validation: Split,
+    spec: Phase,
+    seed: int,
+    state: Path,
+    label: str,
+    curve: Path | None = None,
+) -> pd.DataFrame:
     """Trains a compiled `model` for `spec.epochs`, resuming from `state` where an earlier run was interrupted.
 
     validation: shown per epoch and used for nothing; may be empty.
     Returns the history of all epochs: epoch (from 1), loss, accuracy and, with validation, val_loss,
-    val_accuracy, val_error; with `spec.tensorboard` it is in logs/<label>, too. Raises FloatingPointError when the
+    val_accuracy, val_error. It is in the CSV file `curve` after each epoch, so that views of it grow; with
+    `spec.tensorboard` in logs/<label>, too. Raises FloatingPointError when the
     loss is no longer a number.
     """
     batches = Batches(train, spec.batch, seed, label, spec.augmentation)
@@ -105,10 +115,19 @@ def run(model: keras.Model, train: Split, validation: Split, spec: Phase, seed: 
         row |= validate(model, validation)
         history.append(row)
         _keep(model, history, state)
+        _show(history, curve)
         if spec.tensorboard:
             _log(history, LOGS / label.replace(" ", "_"))
         print(_line(label, row, spec.epochs, (time.perf_counter() - started) / (epoch + 1 - first)), flush=True)
+    _show(history, curve)
     return pd.DataFrame(history)
+
+
+def _show(history: list[dict[str, float]], curve: Path | None) -> None:
+    """Writes the curve so far, as a whole."""
+    if curve:
+        with atomic.replacing(curve) as partial:
+            records.write_csv(partial, pd.DataFrame(history))
 
 
 def _log(history: list[dict[str, float]], folder: Path) -> None:

@@ -29,18 +29,18 @@ class Training(NamedTuple):
 
 def train(
     model: keras.Model, spec: Phase, splits: Sequence[Split], seed: int, machine: Mapping[str, Any], key: str,
-    label: str = "", kept: Path | None = None, score: Split | None = None,
+    label: str = "", kept: Path | None = None, score: Split | None = None, curve: Path | None = None,
 ) -> Training:  # fmt: skip
     """Trains `model` in place for `spec.epochs`; an earlier run of the same training, if it was interrupted, is resumed.
 
     splits: what is trained on, and what curves show, which may be empty. seed: of the order of images and of random
     layers. machine: what `compute.configure` gave. key: names the training in .state/; label: in what is printed.
-    kept: the state's folder where the caller has it (`state.folder`). score: images to predict before the first epoch
-    (here, since a network that predicts before it is compiled rounds otherwise after it). Raises FloatingPointError when
-    the loss is NaN.
+    kept: the state's folder where the caller has it (`state.folder`). curve: a CSV file with the history so far.
+    score: images to predict before the first epoch (here, since a network that predicts before it is compiled rounds
+    otherwise after it). Raises FloatingPointError when the loss is NaN.
     """
     training, validation = splits
     kept = kept or state.folder(key, model, spec, seed, machine, splits)
     compiled = nets.trainer(model, spec, len(training) // training.copies)
     before = fit.predict(model, score) if score else np.empty((0, 0), np.float32)
-    return Training(fit.run(compiled, training, validation, spec, seed, kept, label or key), kept, before)
+    return Training(fit.run(compiled, training, validation, spec, seed, kept, label or key, curve), kept, before)

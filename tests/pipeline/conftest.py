@@ -1,4 +1,4 @@
-"""Temporary clones of the project in which real `dvc repro`s run at scale smoke."""
+"""Temporary clones of the project in which `make repro` and `dvc repro` run at scale smoke."""
 
 import contextlib
 import fcntl
@@ -82,7 +82,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def first_run(shared: Path, datasets: Path) -> Clone:
-    """A clone in which both pipelines have run once, one job after the other, committed; whoever needs it first makes it.
+    """A clone in which both pipelines have run once, two stages at a time, committed; whoever needs it first makes it.
 
     No test changes it (`smoke` is a copy). The folder `pictures` beside it has a user's photographs.
     """
@@ -105,12 +105,12 @@ def my_photos(settings: clones.Settings) -> None:
 
 
 def run_first(clone: Clone) -> None:
-    """Runs both pipelines: of the photographs one cannot be read, and one is there twice."""
+    """Runs both pipelines as `make repro` does: of the photographs one cannot be read, and one is there twice."""
     samples.folder(pictures := clone.folder.parent / "pictures")
     (pictures / "red" / "broken.jpg").write_text("no picture")
     (pictures / "blue" / "again.jpg").write_bytes((pictures / "blue" / "blue_3.jpg").read_bytes())
     for pipeline in ("dvc.yaml", "photos/dvc.yaml"):
-        clone.first(pipeline).write_text(clone.run("dvc", "repro", pipeline).stdout)
+        clone.first(pipeline).write_text(clone.run("python", "-m", "tools.repro", "--jobs", "2", pipeline).stdout)
     clone.commit("the first run")
 
 

@@ -1,4 +1,7 @@
-"""A clone that is killed. A file of its own: pytest-xdist lets its worker kill while another makes the undisturbed clone."""
+"""A clone that is killed. A file of its own: pytest-xdist lets its worker kill while another makes the undisturbed clone.
+
+The one runs `dvc repro`, the other stages side by side: so what both write is compared, too.
+"""
 
 import random
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import yaml
 
-from tests.pipeline.test_repro import ran
+from tests.pipeline.test_repro import began, ran
 from tests.support import samples
 
 LOCKS = ("dvc.lock", "photos/dvc.lock")
@@ -14,7 +14,7 @@ LOCKS = ("dvc.lock", "photos/dvc.lock")
 def test_one_block_runs_every_stage_and_the_report_tells_what_was_read(smoke):
     stages = smoke.run("dvc", "stage", "list", "--name-only", "photos/dvc.yaml").stdout.split()
     assert len(stages) == 9
-    assert sorted(ran(smoke.first("photos/dvc.yaml").read_text())) == sorted(stages)
+    assert sorted(began(smoke.first("photos/dvc.yaml").read_text())) == sorted(stages)
     metrics = json.loads((smoke.folder / "photos/metrics/gather/my_photos.json").read_text())
     assert (metrics["train_images"], metrics["test_images"], metrics["classes"]) == (18, 9, 3)
     assert (metrics["unreadable"], metrics["identical"]) == (1, 1)

@@ -1,5 +1,6 @@
 """A Dask cluster on this machine, as processes of their own with working directories of their own: for tests and measurements."""
 
+import contextlib
 import json
 import os
 import signal
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distributed import Client
+
+from tests.support.clones import ROOT
 
 SECONDS = 60  # in which scheduler and workers have to be there
 DASK = (sys.executable, "-m", "dask")
@@ -35,7 +38,7 @@ def started(folder: Path, workers: int = 2) -> Iterator[Cluster]:
 
     def start(name: str, *options: str) -> "subprocess.Popen[bytes]":
         (folder / name).mkdir(parents=True)
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}  # this code, whatever is installed
         with (folder / f"{name}.log").open("wb") as log:
             processes.append(subprocess.Popen([*DASK, *options, *LOCAL], cwd=folder / name, env=environment, stdout=log,
                                               stderr=subprocess.STDOUT, start_new_session=True))  # fmt: skip
@@ -52,5 +55,6 @@ def started(folder: Path, workers: int = 2) -> Iterator[Cluster]:
         yield Cluster(address, scheduler, running, {name: folder / f"{name}.log" for name in names})
     finally:
         for process in processes:  # each with the processes of its jobs; asked politely, they take ten seconds
-            os.killpg(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # a worker that has lost its scheduler ends by itself
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()

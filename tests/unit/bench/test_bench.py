@@ -62,8 +62,6 @@ FIGURES: dict[str, dict[str, Any]] = {
         "whole": {"stages": 77, "seconds": 900.0, "seconds_a_stage": 4.0, "share": 0.34},
         "growth": {"10": {"nothing_to_do_seconds": 1.0, "one_changed_seconds": 2.0}},
     },
-    "fan_out": {"workers": 2, "fan_outs": [
-        {"jobs": 100, "seconds": 3.0, "milliseconds_a_job": 30.0, "scheduler_cpu_seconds_a_job": 0.0013}]},
     "accuracy_at_book": {"scale": "book", "seeds": 3, "bfloat16": 0.71, "float32": 0.71, "difference": 0.0,
                          "standard_error": 0.001},
 }  # fmt: skip
@@ -338,7 +336,7 @@ def test_every_measurement_has_rows_without_cells_in_them():
     assert {line.count("|") for line in lines} == {5}
     assert "2.00 x (1.50-2.50): 1,000 images/s, 50 % of the peak" in text
     assert "A processor, 2 cores, 16 GiB" in text
-    assert "18 minutes in all" in text
+    assert "16 minutes in all" in text
 
 
 def test_the_table_takes_the_place_between_its_markers():

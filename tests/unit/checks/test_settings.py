@@ -18,8 +18,6 @@ def test_the_projects_parameters_are_valid_at_every_scale(params_with, photos_wi
 @pytest.mark.parametrize(("changes", "message"), [
     ({"scale": "huge"}, "scale: 'huge' is none of smoke, quick, book"),
     ({"sede": 1}, "sede: unknown key; allowed here: scale, seed, compute"),
-    ({"compute.scheduler": "localhost"},
-     "compute.scheduler: 'localhost' is not allowed: string should match pattern '^(tcp|tls):"),
     ({"compute.precision": "float16"}, "compute.precision: 'float16' is none of auto, float32, bfloat16"),
     ({"compute.threads": 0}, "compute.threads: 0 is neither auto nor a whole number from 1"),
     ({"compute.jobs": "all"}, "compute.jobs: 'all' is neither auto nor a whole number from 1"),
@@ -71,7 +69,7 @@ def test_all_mistakes_in_values_are_told_at_once(params_with):
 
 def test_all_mistakes_in_blocks_and_between_them_are_told_at_once_a_line_each(params_with):
     changes = {
-        "compute.backend": "dask", "nets.lenet": "C32 K5", "augment.cifar10_augmented.max_offset": 5,
+        "nets.lenet": "C32 K5", "augment.cifar10_augmented.max_offset": 5,
         "describe.first_2000.example": 2000,
         "relabel.animal_vehicle.positives": [2, 2], "train.deep_sgd.labels": "no", "one_vs_rest.against": "none",
         "finetune.freeze_both.freeze": ["conv_9"], "tune.head_grid.images": "cifar10", "embed.mnist.layer": "dense_7",
@@ -81,7 +79,7 @@ def test_all_mistakes_in_blocks_and_between_them_are_told_at_once_a_line_each(pa
     }  # fmt: skip
     told = mistakes(params_with, changes)
     assert sorted(told) == sorted([
-        "compute", "nets.lenet", "augment.cifar10_augmented.max_offset", "describe.first_2000.example", "relabel.animal_vehicle",
+        "nets.lenet", "augment.cifar10_augmented.max_offset", "describe.first_2000.example", "relabel.animal_vehicle",
         "train.deep_sgd.labels", "one_vs_rest.against", "finetune.freeze_both.freeze", "tune.head_grid.images",
         "embed.mnist.layer", "tsne.digits_3_5_8.classes", "classifiers.linear_svm", "classify.probe.classifiers",
         "predict.photographs.model", "style_transfer.pagoda.backbone", "evaluate.also_train", "report.gallery.no",

@@ -176,7 +176,7 @@ from relearn.painting import style
 from relearn.params.base import Compute
 from relearn.training import compute
 from tests.unit.painting import test_style
-compute.configure(Compute(precision="float32", threads=2, jobs=1, backend="sequential"))
+compute.configure(Compute(precision="float32", threads=2, jobs=1))
 content, stripes = (style.scaled(image, 48) for image in test_style.pictures())
 for name, options in (("lbfgs", {}), ("adam", {"learning_rate": 8.0})):
     picture, history = style.transfer(test_style.tiny(), content, stripes, test_style.spec(optimizer=name, **options), name)

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 
 import psutil
 import pytest
@@ -108,10 +109,13 @@ def test_a_wrong_argument_is_answered_with_the_usage(stage, arguments, mistake, 
     assert error.endswith(mistake)
 
 
-def test_a_stage_gets_its_arguments_in_their_order_and_dvc_lock_is_kept_before_it_begins(under_dvc, monkeypatch):
+def test_a_stage_gets_its_arguments_in_their_order_and_dvc_lock_is_kept_while_it_runs(under_dvc, monkeypatch):
     calls = []
 
     def stage(key: str, place: str) -> None:
+        until = time.monotonic() + 20
+        while not lockfile.KEPT.is_file() and time.monotonic() < until:
+            time.sleep(0.01)
         calls.append((key, place, lockfile.KEPT.read_text() == LOCK))
 
     monkeypatch.setattr(sys, "argv", ["x", "deep_sgd", "elsewhere"])

@@ -30,26 +30,32 @@ def test_durations(seconds, text):
 
 
 def results(rows=(), experiments=MappingProxyType({})):
-    return {"scale": "smoke", "seed": 1, "machine": {"precision": "float32", "threads": 1, "cpu": "x"},
-            "versions": {"python": "3"}, "rows": list(rows), "experiments": dict(experiments)}  # fmt: skip
+    return {"scale": "smoke", "seed": 1, "machine": {"precision": "float32", "threads": 1, "kernels": "x"},
+            "rows": list(rows), "experiments": dict(experiments)}  # fmt: skip
+
+
+MADE_WITH = {"Python": "3"}
 
 
 def test_what_a_name_carries_stays_text_on_the_page():
     row = {"id": "K1", "what": "<script>alert(1)</script>", "printed": 0.5, "printed_error": None, "got": 0.5,
            "standard_error": None, "detail": False, "backbone": None, "printed_with": None}  # fmt: skip
-    html = page.render(results(rows=[row]), [page.Section("k1", "K1", "text")], {"train@a": 61.0}, ("accuracy",), 2)
+    html = page.render(results(rows=[row]), [page.Section("k1", "K1", "text")], {"train@a": 61.0}, ("accuracy",), 2, MADE_WITH)
     assert "<script>" not in html
     assert "1 min 01 s in 1 of 2 stages" in html
+    assert "Python 3" in html
 
 
 def test_columns_that_no_experiment_fills_are_left_out():
-    html = page.render(results(experiments={"a": {"accuracy": 0.5}, "b": {"mcc": 0.25}}), [], {}, ("accuracy", "loss", "mcc"), 2)
+    html = page.render(
+        results(experiments={"a": {"accuracy": 0.5}, "b": {"mcc": 0.25}}), [], {}, ("accuracy", "loss", "mcc"), 2, MADE_WITH
+    )
     assert "<th>accuracy</th><th>mcc</th>" in html
     assert "loss" not in html
 
 
 def test_only_small_pictures_show_their_pixels_as_squares():
     sheets = [page.Section("a", "A", "", sheet="data:a"), page.Section("b", "B", "", sheet="data:b", pixels=True)]
-    html = page.render(results(), sheets, {}, (), 2)
+    html = page.render(results(), sheets, {}, (), 2, MADE_WITH)
     assert '<img class="sheet" src="data:a"' in html
     assert '<img class="sheet pixels" src="data:b"' in html

@@ -9,7 +9,7 @@ from relearn import checks
 from relearn.training import compute
 from stages import finetune
 
-MACHINE = {"precision": "float32", "threads": 1, "cpu": "x"}
+MACHINE = {"precision": "float32", "threads": 1, "kernels": "x"}
 
 
 def rows(*accuracies):

@@ -19,7 +19,7 @@ from stages import gather
 from tests.conftest import ROOT
 
 WHAT_IT_IS_FOR = {"recipe": "two_phases", "backbone": "lite0"}
-COMPUTE = {"precision": "float32", "threads": 1, "jobs": 1, "backend": "sequential"}
+COMPUTE = {"precision": "float32", "threads": 1, "jobs": 1}
 
 
 def picture(number):

@@ -9,7 +9,7 @@ from relearn import checks
 from relearn.training import compute
 from stages import learning_curve
 
-MACHINE = {"precision": "float32", "threads": 1, "cpu": "x"}
+MACHINE = {"precision": "float32", "threads": 1, "kernels": "x"}
 
 
 def test_mean_and_standard_error_of_each_number_of_images_by_hand(params_with, tmp_path, monkeypatch):
@@ -33,5 +33,5 @@ def test_mean_and_standard_error_of_each_number_of_images_by_hand(params_with, t
     assert metrics["standard_error_64"] == pytest.approx(spread / math.sqrt(2), abs=1e-6)
     assert metrics["standard_error_32"] == pytest.approx(spread / 2 / math.sqrt(2), abs=1e-6)
     assert (metrics["accuracy"], metrics["standard_error"]) == (metrics["accuracy_64"], metrics["standard_error_64"])
-    assert (metrics["repeats"], metrics["parameters"], metrics["cpu"]) == (2, 9, "x")
+    assert (metrics["repeats"], metrics["parameters"], metrics["kernels"]) == (2, 9, "x")
     assert list(pd.read_csv("plots/learning_curve/lenet.csv").columns) == ["images", "repeat", "seed", "accuracy"]

@@ -21,7 +21,7 @@ def tiny_project(folder, monkeypatch):
     monkeypatch.chdir(folder)
     settings = SimpleNamespace(
         scale="smoke",
-        compute=Compute(precision="bfloat16", threads=1, jobs=1, backend="sequential"),
+        compute=Compute(precision="bfloat16", threads=1, jobs=1),
         style_transfer={"cat": spec(content="content.png", style="style.jpg")},
     )
     settings.experiment = lambda dictionary, key: getattr(settings, dictionary)[key]

@@ -27,7 +27,7 @@ FIT = {
 SETTINGS = {
     "scale": "smoke",
     "seed": 1,
-    "compute": {"precision": "float32", "threads": 1, "jobs": 1, "backend": "sequential"},
+    "compute": {"precision": "float32", "threads": 1, "jobs": 1},
     "backbones": {"lite0": {"architecture": "efficientnet_lite0"}, "absent": {"architecture": "vgg16"}},
     "train": {"small": FIT, "grey": FIT, "wrong": FIT, "features": FIT, "sigmoid": FIT},
 }  # fmt: skip

@@ -1,11 +1,12 @@
 import pytest
 
 from relearn.params.base import Compute
+from relearn.process import processor
 from relearn.training import compute
 
 
 def spec(**changes):
-    return Compute(**{"precision": "auto", "threads": "auto", "jobs": 2, "backend": "loky", **changes})
+    return Compute(**{"precision": "auto", "threads": "auto", "jobs": 2, **changes})
 
 
 @pytest.mark.parametrize(
@@ -13,12 +14,12 @@ def spec(**changes):
     [("fpu avx512f avx512_bf16", "bfloat16"), ("fpu amx_bf16", "bfloat16"), ("fpu avx2 avx512f", "float32"), ("", "float32")],
 )
 def test_auto_takes_bfloat16_where_the_processor_has_it(monkeypatch, flags, chosen):
-    monkeypatch.setattr(compute, "_cpu_info", lambda field: flags)
+    monkeypatch.setattr(processor, "flags", lambda: set(flags.split()))
     assert compute.precision(spec()) == chosen
     assert compute.precision(spec(precision="float32")) == "float32"
 
 
-@pytest.mark.parametrize("options", [{}, {"jobs": 1}, {"backend": "sequential"}])
+@pytest.mark.parametrize("options", [{}, {"jobs": 1}])
 def test_results_come_in_the_jobs_order_whatever_the_backend(options):
     assert compute.fan_out(spec(**options), divmod, [(7, 2), (9, 4), (5, 5)], "jobs") == [(3, 1), (2, 1), (1, 0)]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from relearn.data.arrays import Split
@@ -29,7 +30,7 @@ from relearn.params.base import Compute
 from relearn.params.training import Augmentation, Optimizer, Schedule
 from relearn.training import compute, fit
 from tests.unit.training.test_fit import NET, SPEC, small_split
-compute.configure(Compute(precision="float32", threads=1, jobs=1, backend="loky"))
+compute.configure(Compute(precision="float32", threads=1, jobs=1))
 pause = float(sys.argv[2])
 keep = fit._keep
 fit._keep = lambda *arguments: (keep(*arguments), time.sleep(pause))
@@ -86,11 +87,11 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(tmp_path):
     assert resumed[1]["epoch"] == [1, 2, 3, 4]
 
 
-def trained(seed=7, epochs=4, where=Path("nowhere")):
+def trained(seed=7, epochs=4, where=Path("nowhere"), curve=None):
     model = nets.build(NET, (8, 8, 3), 3, seed=seed)
     nets.compile_for(model, SPEC, 70)
     spec = SPEC.model_copy(update={"epochs": epochs})
-    return model, fit.run(model, small_split(), small_split(20), spec, seed, where, "small")
+    return model, fit.run(model, small_split(), small_split(20), spec, seed, where, "small", curve)
 
 
 def test_an_epochs_order_is_a_permutation_of_its_own():
@@ -135,6 +136,26 @@ def test_tensorboard_gets_every_epoch_once_also_after_a_kill(tmp_path, monkeypat
     logged = events.Tensors("loss")
     assert [event.step for event in logged] == [1, 2, 3]
     assert [float(tf.make_ndarray(event.tensor_proto)) for event in logged] == pytest.approx(history["loss"].tolist())
+
+
+def test_the_curve_on_disk_grows_after_each_epoch_and_is_whole_again_after_a_resume(tmp_path, monkeypatch):
+    curve = tmp_path / "plots/history/small.csv"
+    seen = []
+    reset = fit.reset_random_layers
+
+    def epoch_begins(*arguments):
+        seen.append(list(pd.read_csv(curve)["epoch"]) if curve.is_file() else [])
+        reset(*arguments)
+
+    monkeypatch.setattr(fit, "reset_random_layers", epoch_begins)
+    _, history = trained(where=tmp_path / "state", curve=curve)
+    assert seen == [[], [1], [1, 2], [1, 2, 3]]
+    assert np.allclose(pd.read_csv(curve)[history.columns], history)
+    written = curve.read_bytes()
+    curve.unlink()  # as DVC does with an output, before it runs a stage again
+    trained(where=tmp_path / "state", curve=curve)
+    assert curve.read_bytes() == written
+    assert [path.name for path in curve.parent.iterdir()] == ["small.csv"]
 
 
 def test_images_and_labels_stay_together():

@@ -34,7 +34,7 @@ split = Split(images, np.arange(64), labels, labels)
 
 
 def trained(net, strategy, epochs, state):
-    spec = Compute(precision="float32", threads=2, jobs=1, backend="loky", strategy=strategy)
+    spec = Compute(precision="float32", threads=2, jobs=1, strategy=strategy)
     compute.configure(spec)
     scope, spread = compute.scope(spec)
     with scope:
@@ -79,7 +79,7 @@ def test_a_training_on_two_devices_that_was_interrupted_ends_with_the_same_bytes
 
 
 def test_one_device_is_too_few():
-    spec = Compute(precision="float32", threads=1, jobs=1, backend="loky", strategy="mirrored")
+    spec = Compute(precision="float32", threads=1, jobs=1, strategy="mirrored")
     with pytest.raises(ValueError, match=r"'mirrored' needs two devices or more, here is /device:.*: set it to none"):
         compute.scope(spec)
 

@@ -14,7 +14,7 @@ from relearn.training import state
 from tests.conftest import ROOT
 from tests.unit.training.test_fit import NET, SPEC, small_split
 
-MACHINE = {"precision": "float32", "threads": 1, "cpu": "x"}
+MACHINE = {"precision": "float32", "threads": 1, "kernels": "x"}
 SPLITS = (small_split(), small_split(20))
 network = cache(nets.build)
 

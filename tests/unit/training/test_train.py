@@ -9,7 +9,7 @@ from relearn.training.train import train
 from tests.unit.training.test_fit import NET, SPEC, small_split
 
 SPLITS = (small_split(), small_split(20))
-MACHINE = {"precision": "float32", "threads": 1, "cpu": "x"}
+MACHINE = {"precision": "float32", "threads": 1, "kernels": "x"}
 
 
 def fresh():

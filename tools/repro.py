@@ -1,0 +1,73 @@
+"""Run the stages that are not up to date, as many at a time as there is room for. `make repro` calls it.
+
+    python -m tools.repro [--jobs N] [--scheduler tcp://HOST:8786] [--force] [TARGET ...]
+
+Reads  dvc.yaml, dvc.lock, params.yaml; the targets' stages and all that these need (without targets: dvc.yaml)
+Writes what `dvc repro` would write, dvc.lock byte for byte; logs/repro/<stage>.log
+
+Each stage is a task of a Dask cluster, begun when those that it depends on are done and a worker is free, which asks DVC for
+that stage alone. Workers are processes on this machine, or those of --scheduler, which see this folder under the same path.
+"""
+
+import contextlib
+import fcntl
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from relearn import checks
+from relearn.process import command, processor
+from relearn.scheduling import plans, repository, side_by_side
+
+RUNNING = Path(".state/repro.lock")
+MEMORY = 3 * 2**30  # bytes that a stage may take, with TensorFlow and a data set at scale quick
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = command.parser()
+    parser.add_argument("targets", nargs="*", help="stages or dvc.yaml files, as `dvc repro` takes them at the top (dvc.yaml)")
+    parser.add_argument("--jobs", default="auto", help="stages at a time: a number, or auto, as cores and memory allow")
+    parser.add_argument("--scheduler", help="tcp://HOST:8786 of a Dask cluster whose workers see this folder")
+    parser.add_argument("--force", action="store_true", help="run stages that are up to date, too")
+    options = parser.parse_args(arguments)
+    if options.jobs != "auto" and not (options.jobs.isdecimal() and int(options.jobs)):
+        parser.error(f"--jobs: {options.jobs!r} is neither auto nor a whole number from 1")
+    with command.told(), alone():
+        scale = checks.load().scale
+        plan = plans.make(options.targets or ["dvc.yaml"], scale, options.force)
+        if plan.needs:
+            print(f"{len(plan.needs)} stages may have to run; what they print is in {side_by_side.LOGS}/", flush=True)
+            repository.note_order(plan.needs)
+            jobs = room() if options.jobs == "auto" else int(options.jobs)
+            ended = side_by_side.run(plan, jobs, options.scheduler, options.force)
+            with contextlib.suppress(OSError):  # a full disk, which the stages tell of
+                plans.note(scale, ended.seconds)
+            if ended.failed:
+                raise ValueError(ended.summary)
+        else:
+            print("Everything is up to date.")
+        repository.put_in_order(plan.order)
+
+
+def room() -> int:
+    """Stages that cores and memory allow at a time."""
+    return max(1, min(processor.cores(), psutil.virtual_memory().available // MEMORY))
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """A block that one process at a time enters in this project. ValueError for a second one, and below the project's top."""
+    if not Path(".dvc").is_dir():
+        raise ValueError("this is not the project's top: call it there, for the photographs with photos/dvc.yaml")
+    RUNNING.parent.mkdir(exist_ok=True)
+    with RUNNING.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError("another `make repro` is running here: wait for it, or end it first") from None
+        yield
+
+
+if __name__ == "__main__":
+    main()
