@@ -102,7 +102,7 @@ def expected(scale: str, names: Iterable[str]) -> dict[str, float]:
 def note(scale: str, seconds: Mapping[str, float]) -> None:
     """Keeps how long stages took, for the next plan."""
     took = _took()
-    took[scale] = {**took.get(scale, {}), **seconds}
+    took[scale] = took.get(scale, {}) | {name: round(value, 1) for name, value in seconds.items()}
     with atomic.replacing(TOOK) as partial:
         partial.write_text(json.dumps(took))
 

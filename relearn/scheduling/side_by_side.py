@@ -141,16 +141,18 @@ def _cluster(jobs: int) -> Iterator[Any]:
 
     cores = str(max(1, joblib.cpu_count() // jobs))
     environment = dict.fromkeys(("LOKY_MAX_CPU_COUNT", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), cores)
-    # A terminal sends Ctrl-C to the whole group. Workers and their stages start with it blocked: we end them in one go.
-    resource_tracker.ensure_running()  # by the first worker, it would let Ctrl-C through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, host="127.0.0.1", security=Security.temporary(),
-                               dashboard_address=None, scheduler_kwargs={"dashboard_address": "127.0.0.1:0"}, memory_limit=0,
-                               silence_logs=logging.CRITICAL, env=environment | {"PYTHONUNBUFFERED": "1"})  # fmt: skip
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    with cluster:
+    with contextlib.ExitStack() as stack:
+        # A terminal sends Ctrl-C to the whole group. Workers and their stages start with it blocked: we end them in one go.
+        resource_tracker.ensure_running()  # by the first worker, it would let Ctrl-C through again
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, host="127.0.0.1", security=Security.temporary(),
+                                   dashboard_address=None, scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
+                                   memory_limit=0, silence_logs=logging.CRITICAL,
+                                   env=environment | {"PYTHONUNBUFFERED": "1"})  # fmt: skip
+            stack.enter_context(cluster)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         yield cluster
 
 

@@ -160,10 +160,6 @@ class Run:
     def alive(self) -> list[psutil.Process]:
         return psutil.wait_procs(self.others, timeout=PATIENCE)[1]
 
-    def errors(self) -> str:
-        """What it printed besides the lines with a time: in the end, why it ended."""
-        return "".join(line for line in self.output.splitlines(keepends=True) if line[2:3] != ":").strip()
-
 
 def environment() -> dict[str, str]:
     return clones.environment(PYTHONPATH=str(ROOT))
@@ -176,9 +172,9 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def worker_of(stage: str, processes: list[psutil.Process]) -> psutil.Process:
-    """The worker whose child is the process of a stage."""
-    return next(process for process in processes if f"work.py {stage} " in " ".join(process.cmdline())).parent()
+def process_of(stage: str, processes: list[psutil.Process]) -> psutil.Process:
+    """The process of a stage, whose parent is its worker."""
+    return next(process for process in processes if f"work.py {stage} " in " ".join(process.cmdline()))
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +203,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
     project.wait_for("began first", "ended short_x", "ended short_y", "ended short_z")
     begun = run.begun()
     beside = project.run()
-    worker_of("first", run.below()).kill()
+    first = process_of("first", run.below())
+    first.parent().kill()
+    assert not psutil.wait_procs([first], timeout=PATIENCE)[1]
     wait_for(lambda: project.diary().count("began first") == 2)
     project.release("first")
     run.process.wait(PATIENCE)
@@ -318,7 +316,7 @@ def resumed(tmp_path_factory: pytest.TempPathFactory) -> Resumed:
         lost = project.start("--scheduler", cluster.address, *BOTH)
         project.wait_for("began first", "ended short_x", "began short_y")
         lost.others = [child for each in cluster.workers.values() for child in psutil.Process(each.pid).children(recursive=True)]
-        parents = {worker_of(name, lost.others).ppid() for name in ("first", "short_y")}
+        parents = {process_of(name, lost.others).parent().ppid() for name in ("first", "short_y")}
         on_cluster = [name for name, each in cluster.workers.items() if each.pid in parents]
         os.killpg(cluster.scheduler.pid, signal.SIGKILL)
         lost.process.wait(PATIENCE)
@@ -350,13 +348,15 @@ def test_a_cluster_runs_stages_in_its_workers(resumed):
 
 def test_a_scheduler_that_is_lost_is_told_in_a_line_and_no_stage_goes_on(resumed):
     assert resumed.lost.process.returncode == 1
-    assert resumed.lost.errors().splitlines()[1:] == ["error: the scheduler was lost; the same command resumes from here"]
+    assert resumed.lost.output.splitlines()[-1] == "error: the scheduler was lost; the same command resumes from here"
+    assert "Traceback" not in resumed.lost.output
     assert resumed.lost.alive() == []
 
 
 def test_ctrl_c_ends_all_processes_and_is_told_in_a_line(resumed):
     assert resumed.interrupted.process.returncode == 1
-    assert resumed.interrupted.errors().splitlines()[2:] == ["interrupted: the same command resumes from here"]
+    assert resumed.interrupted.output.splitlines()[-1] == "interrupted: the same command resumes from here"
+    assert "Traceback" not in resumed.interrupted.output
     assert resumed.interrupted.alive() == []
 
 

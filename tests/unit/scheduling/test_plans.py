@@ -7,6 +7,8 @@ import pytest
 from relearn.scheduling import plans
 from relearn.scheduling.plans import Agenda, Plan
 
+pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # DVC's own
+
 #   a (3) --> b (5) --> d (2)
 #     \---> c (1) ----/           e (7)
 NEEDS = {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"], "e": []}

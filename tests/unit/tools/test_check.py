@@ -38,12 +38,12 @@ def test_both_files_are_described_though_no_photograph_is_here(project, monkeypa
 
 
 def test_mistakes_in_both_files_are_told_at_once(project):
-    project("params.yaml", "threads: auto", "threads: many")
+    project("params.yaml", "jobs: auto", "jobs: many")
     project("photos/params.yaml", "fit: stretch", "fit: stretc")
     with pytest.raises(ParamsError) as error:
         check.main()
     assert str(error.value).splitlines() == [
-        "compute.threads: 'many' is neither auto nor a whole number from 1",  # once, though both use it
+        "compute.jobs: 'many' is neither auto nor a whole number from 1",  # once, though both use it
         "photos: datasets.cats_vs_dogs.fit: 'stretc' is none of crop, stretch",
     ]
 
