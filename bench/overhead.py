@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 
 from bench.lib import rows, workplaces
 from bench.lib.rows import Row
+from relearn.data import pins
 from relearn.process import timings
 
 LONGEST_GAP = 60.0  # seconds between two stages of one run
@@ -199,6 +200,7 @@ def repro(folder: Path, *targets: str, runs: int | None = None) -> float:
         "PYTHONPATH": str(folder),  # the stages' code is the clone's
         "DATASETS_DIR": os.environ.get("DATASETS_DIR") or str(workplaces.ROOT / ".cache/downloads"),
     }
+    environment.pop(pins.MARK, None)  # stages pin what their parameters say
     started = time.perf_counter()
     done = subprocess.run(["dvc", "repro", *targets], cwd=folder, env=environment, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - started
