@@ -103,7 +103,7 @@ audit: $(VENV)/.installed-dev ## look every pinned version up in the package ind
 	@pip-audit --strict --disable-pip --require-hashes --progress-spinner off $(addprefix -r ,$(wildcard requirements*.txt))
 
 clean: ## remove the virtual environment and half-done trainings; outputs stay in DVC's cache
-	rm -rf $(VENV) .state photos/.state logs photos/logs relearn.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .state photos/.state logs photos/logs relearn.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 $(VENV)/.installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c "import sys; sys.exit(0 if sys.version_info >= (3, 11) else 'Python 3.11 or later is needed: make PYTHON=...')"

@@ -187,6 +187,8 @@ def _finetune(params: Params) -> Iterator[str]:
 
 def _start(path: str, spec: Finetune, params: Params) -> Iterator[str]:
     base = params.train[spec.start]
+    if base.images.startswith("embeddings/"):
+        yield f"{path}.start: {spec.start} takes features of an embedding, not images"
     if base.net != spec.net:
         yield f"{path}.net: {spec.net!r} is not the net of {spec.start}, {base.net!r}"
     views = [params.relabel.get(labels) for labels in (base.labels, spec.labels)]

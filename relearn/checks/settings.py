@@ -26,7 +26,7 @@ def load(path: Path = whole.FILE) -> Params:
     if not isinstance(raw, dict) or raw.get("scale") not in SCALES:
         value = raw.get("scale") if isinstance(raw, dict) else raw
         raise ParamsError(f"scale: {value!r} is none of {', '.join(SCALES)}")
-    checked = {scale: _checked(raw, scale) for scale in (raw["scale"], *SCALES)}
+    checked = {scale: _checked(raw, scale) for scale in dict.fromkeys((raw["scale"], *SCALES))}
     return checked[raw["scale"]]
 
 
