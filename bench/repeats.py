@@ -12,7 +12,7 @@ from joblib.externals.loky import get_reusable_executor
 
 from bench.lib import rows, trials, workplaces
 from bench.lib.rows import Row
-from relearn.process import processor
+from relearn.data import processor
 from relearn.training import compute
 
 TITLES = {"one_vs_rest": "one-vs-rest networks (shallow)", "finetune": "fine-tuning repeats (deep, conv 0 and 1 frozen)"}

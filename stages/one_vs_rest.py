@@ -74,7 +74,7 @@ def train_one(settings: Params, positive: int, name: str) -> tuple[np.ndarray, d
     splits = [replace(part, labels=(part.labels == positive).astype(np.uint8)) for part in parts[:2]]
     seed = seeds.derive(settings.seed, "one_vs_rest", name)
     model = nets.for_data(settings.nets[spec.net], spec, splits[0], 2, seed)
-    training = train(model, spec, splits, seed, machine, f"one_vs_rest-{name}", f"one_vs_rest {name}")
+    training = train(model, spec, splits, seed, machine, f"one_vs_rest-{positive}", f"one_vs_rest {name}")
     keras_file.save(model, training.state / MODEL)
     return fit.predict(model, parts.score)[:, 1], machine, training.state
 

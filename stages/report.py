@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from relearn import checks
-from relearn.data import records
+from relearn.data import processor, records
 from relearn.params.whole import Params
-from relearn.process import command, processor, states, timings
+from relearn.process import command, states, timings
 from relearn.report import page, printed, sections
 from relearn.report.printed import Row
 

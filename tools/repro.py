@@ -17,7 +17,8 @@ from pathlib import Path
 import psutil
 
 from relearn import checks
-from relearn.process import command, processor
+from relearn.data import processor
+from relearn.process import command
 from relearn.scheduling import plans, repository, side_by_side
 
 RUNNING = Path(".state/repro.lock")

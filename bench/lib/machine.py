@@ -6,8 +6,8 @@ from typing import Any
 
 import psutil
 
+from relearn.data import processor
 from relearn.params.base import Compute
-from relearn.process import processor
 from relearn.training import compute
 
 LOOKED_AT = 5.0  # seconds in which nothing of ours runs

@@ -76,11 +76,6 @@ def _stays(path: Path, cut: Callable[[Path], bool]) -> bool:
     return False
 
 
-def written() -> int:
-    """When dvc.lock was last written, in nanoseconds; 0 before the first time."""
-    return LOCK.stat().st_mtime_ns if LOCK.is_file() else 0
-
-
 def _is_no_json(path: Path) -> bool:
     try:
         json.loads(path.read_text(errors="replace"))

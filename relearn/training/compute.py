@@ -9,9 +9,9 @@ from typing import Any
 
 import joblib
 
-from relearn.data import pins
+from relearn.data import pins, processor
 from relearn.params.base import Compute
-from relearn.process import command, processor
+from relearn.process import command
 from relearn.process.progress import Progress
 
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}

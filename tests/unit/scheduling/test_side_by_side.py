@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from relearn.process import processor
+from relearn.data import processor
 from relearn.scheduling import side_by_side
 from relearn.scheduling.plans import Plan
 from relearn.scheduling.side_by_side import Ended

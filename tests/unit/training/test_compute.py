@@ -1,7 +1,7 @@
 import pytest
 
+from relearn.data import processor
 from relearn.params.base import Compute
-from relearn.process import processor
 from relearn.training import compute
 
 
