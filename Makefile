@@ -63,7 +63,7 @@ test: $(VENV)/.installed-dev browser sshd ## set up, check format, lint, types a
 verify: $(VENV)/.installed ## run stages again without cache and compare with dvc.lock (STAGES="evaluate@lenet ...", SET="compute.threads=1")
 	python -m tools.verify $(STAGES) $(if $(SET),--set $(SET))
 
-torture: $(VENV)/.installed ## kill small pipelines 50 (KILLS=) and 15 times, fill their disks in every stage; 45 minutes
+torture: $(VENV)/.installed ## kill small pipelines 50 (KILLS=) and 15 times, fill their disks in every stage; 40 minutes
 	python -m tests.support.torture --kills $(or $(KILLS),50)
 	python -m tests.support.torture --kills 15 --photos
 	python -m tests.support.fulldisk

@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,7 +20,6 @@ from bench.lib.rows import Row
 from relearn.data import pins
 from relearn.process import timings
 
-LONGEST_GAP = 60.0  # seconds between two stages of one run
 FIRST = "shallow_adadelta"  # of `train`; the others are copies of its block
 STAND_IN = """import pathlib, sys
 for path in map(pathlib.Path, sys.argv[1:]):
@@ -57,10 +55,6 @@ def measure(size: Size = FULL) -> dict[str, Any]:
 
 def table(figures: Mapping[str, Any]) -> list[Row]:
     lines = []
-    if whole := figures.get("whole"):
-        figure = f"{rows.percent(whole['share'])}: {whole['seconds_a_stage']:.1f} s a stage, {whole['stages']} stages"
-        what = "starts, imports, hashing, copies: the last `make repro` of everything"
-        lines.append(Row(what, f"all of its {whole['seconds']:.0f} s", figure, "< 10 %"))
     each = f"{figures['seconds_a_stage']:.1f} s, {rows.percent(figures['share'])} of {figures['seconds']:.0f} s"
     alone, nothing = f"{figures['dvc_seconds_a_stage']:.1f} s", f"{figures['nothing_to_do_seconds']:.1f} s"
     stages, idle = figures["all_stages"], "commands that do nothing"
@@ -81,45 +75,17 @@ def table(figures: Mapping[str, Any]) -> list[Row]:
 
 
 def run(size: Size) -> dict[str, Any]:
-    """`targets` run in a clone without cache: wall time, and the part of it that the stages' own work is not.
-
-    With the stages' times of a whole run of this project, its share of overhead, too.
-    """
+    """`targets` run in a clone without cache: wall time, and the part of it that the stages' own work is not."""
     with workplaces.clone(lambda settings: settings.update(scale=size.scale)) as folder:
         seconds = repro(folder, *size.targets)
         inside = [float(json.loads(path.read_text())["seconds"]) for path in (folder / timings.FOLDER).rglob("*.json")]
-    figures = beside(seconds, inside) | nothing_to_do(size.repeats)
-    if whole := whole_run(figures["all_stages"]):
-        figures["whole"] = whole
-    return figures
+    return beside(seconds, inside) | nothing_to_do(size.repeats)
 
 
 def beside(seconds: float, inside: Sequence[float]) -> dict[str, Any]:
     """Overhead of a run of `seconds` in which stages worked for the seconds `inside`."""
     over = seconds - sum(inside)
     return {"seconds": seconds, "stages": len(inside), "seconds_a_stage": over / len(inside), "share": over / seconds}
-
-
-def whole_run(stages: int) -> dict[str, Any] | None:
-    """The same of the last run of this project, if it ran all its `stages` one after the other; None otherwise.
-
-    From the first stage's work to the end of the last one's.
-    """
-    scale = workplaces.settings().scale
-    known = locked(workplaces.ROOT)
-    ran = []
-    for path in (workplaces.ROOT / timings.FOLDER / scale).glob("*.json"):
-        record = json.loads(path.read_text())
-        if record["stage"] in known:
-            ran.append((path.stat().st_mtime, float(record["seconds"])))
-    ran.sort()
-    gaps = [end - seconds - before for (before, _), (end, seconds) in pairwise(ran)]
-    if len(ran) < stages or max(gaps) > LONGEST_GAP:
-        print(f"  overhead of a whole run left out: the last `make repro` here did not run all {stages} stages at once",
-              flush=True)  # fmt: skip
-        return None
-    seconds = [second for _, second in ran]
-    return beside(ran[-1][0] - ran[0][0] + seconds[0], seconds)
 
 
 def nothing_to_do(repeats: int) -> dict[str, Any]:

@@ -38,7 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     drawings = {each.folder: [pairs.draw(plot) for plot in each.plots] for each in pipelines}
     facts = {"base": options.base, "behind": behind, "pipelines": pipelines, "drawings": drawings, "page": page.name}
-    page.write_text(wording.render("review.html.j2", facts) + "\n")
+    with command.told():
+        page.write_text(wording.render("review.html.j2", facts) + "\n")
     print(wording.render("review.md.j2", facts))
     return int(options.check and any(each.stale for each in pipelines))
 

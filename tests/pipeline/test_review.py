@@ -42,7 +42,7 @@ stages:
     foreach: ${train}
     do:
       cmd: python stages/train.py ${key}
-      deps: [stages/train.py, stages/lib]
+      deps: [stages/train.py, stages/shared]
       params: ["train.${key}"]
       outs:
         - plots/picture/${key}.svg
@@ -107,7 +107,7 @@ def template(tmp_path_factory):
         git("init", "-q", "-b", "main")
         assert dvc(["init", "-q"]) == 0
         edit("stages/train.py", EXPERIMENT)
-        edit("stages/lib/__init__.py", "")
+        edit("stages/shared/__init__.py", "")
         edit("params.yaml", json.dumps(MAIN))
         edit("dvc.yaml", PIPELINE)
         edit("photos/params.yaml", json.dumps({"train": {"pets": {"accuracy": 0.9, "loss": 0.1}}}))
@@ -254,7 +254,7 @@ EDITS = {  # the stages of the two pipelines that must run again
     "a parameter that another folder uses": ("params.yaml", '"seed": 14', '"seed": 15', [], ["train@pets"]),
     "a parameter of that folder": ("photos/params.yaml", "0.9", "0.8", [], ["train@pets"]),
     "a script": ("stages/train.py", "import json", "import  json", TRAININGS, ["train@pets"]),
-    "a folder of code": ("stages/lib/__init__.py", "", "# new", TRAININGS, ["train@pets"]),
+    "a folder of code": ("stages/shared/__init__.py", "", "# new", TRAININGS, ["train@pets"]),
     "a command": ("dvc.yaml", "cp plots", "cp -f plots", ["follow"], []),
     "a result by hand": ("metrics/evaluate/untouched.json", "0.2", "0.9", ["train@untouched"], []),
 }
@@ -280,10 +280,13 @@ def test_a_stale_lock_fails_only_where_it_is_asked_for(project, run):
 
 
 def test_changed_code_is_listed_with_its_stages(project, run):
-    edit("stages/lib/__init__.py", "# new")
+    edit("stages/shared/__init__.py", "# new")
     markdown = run("branch")[1]
-    assert [row for row in rows(markdown) if row[0] != "file"] == [["stages/lib", "train (3)"], ["stages/lib", "train@pets"]]
-    assert markdown.index("`stages/lib`") < markdown.index("## `photos`") < markdown.index("**photos/dvc.lock is stale**")
+    assert [row for row in rows(markdown) if row[0] != "file"] == [
+        ["stages/shared", "train (3)"],
+        ["stages/shared", "train@pets"],
+    ]
+    assert markdown.index("`stages/shared`") < markdown.index("## `photos`") < markdown.index("**photos/dvc.lock is stale**")
 
 
 def test_a_change_in_another_folder_stands_in_a_section_of_its_own(project, run):

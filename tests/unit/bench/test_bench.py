@@ -59,7 +59,6 @@ FIGURES: dict[str, dict[str, Any]] = {
     "overhead": {
         "seconds": 60.0, "stages": 5, "seconds_a_stage": 3.0, "share": 0.25, "all_stages": 77,
         "dvc_seconds_a_stage": 0.8, "nothing_to_do_seconds": 4.9,
-        "whole": {"stages": 77, "seconds": 900.0, "seconds_a_stage": 4.0, "share": 0.34},
         "growth": {"10": {"nothing_to_do_seconds": 1.0, "one_changed_seconds": 2.0}},
     },
     "accuracy_at_book": {"scale": "book", "seeds": 3, "bfloat16": 0.71, "float32": 0.71, "difference": 0.0,
@@ -241,23 +240,6 @@ def test_the_chapters_augmentation_gives_what_ours_gives():
 
 def test_overhead_is_what_the_stages_did_not_work():
     assert overhead.beside(100.0, [30.0, 45.0]) == {"seconds": 100, "stages": 2, "seconds_a_stage": 12.5, "share": 0.25}
-
-
-@pytest.mark.parametrize(
-    ("pause", "figures"), [(4.0, {"seconds": 38.0, "stages": 3, "seconds_a_stage": 8 / 3, "share": 8 / 38}), (99.0, None)]
-)
-def test_the_overhead_of_a_whole_run_is_the_time_between_its_stages(tmp_path, monkeypatch, pause, figures):
-    """Three stages of 10 s with two pauses; a longer one is that between two runs."""
-    monkeypatch.setattr(workplaces, "ROOT", tmp_path)
-    (tmp_path / "dvc.lock").write_text("stages: {a: {}, b: {}, c: {}}")
-    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
-    folder = tmp_path / ".state/timings" / checks.load(ROOT / "params.yaml").scale
-    folder.mkdir(parents=True)
-    for end, name in ((10.0, "a"), (24.0, "b"), (34.0 + pause, "c"), (999.0, "forgotten")):
-        (folder / f"{name}.json").write_text(json.dumps({"stage": name, "seconds": 10.0}))
-        os.utime(folder / f"{name}.json", (end, end))
-    assert overhead.whole_run(3) == (pytest.approx(figures) if figures else None)
-    assert overhead.whole_run(4) is None
 
 
 def test_experiments_that_nobody_trained_are_up_to_date_until_one_is_changed():
