@@ -35,7 +35,7 @@ def main() -> None:
                 mistakes += [prefix + line for line in str(error).splitlines() if line not in mistakes]
             else:
                 for line in absent(settings):
-                    print(prefix + line, file=sys.stderr)
+                    print(f"warning: {prefix}{line}", file=sys.stderr)
     if mistakes:
         raise ParamsError("\n".join(mistakes))
     print("\n".join(lines))

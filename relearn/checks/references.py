@@ -310,12 +310,16 @@ def _scored(params: Params) -> Iterator[str]:
 
 def _twice(params: Params) -> Iterator[str]:
     """Experiments whose rows in the metrics table would have one name."""
-    rows = [*params.train, "one_vs_rest", *params.repeat, *params.finetune, *params.tune, *params.transfer]
-    rows += [f"learning_curve_{key}" for key in params.learning_curve]
-    rows += [f"{key}_{name}" for key, spec in params.classify.items() for name in spec.classifiers]
-    for name in sorted(set(rows)):
-        if rows.count(name) > 1:
-            yield f"{name}: is the name of two experiments in the metrics table"
+    dictionaries = ("train", "repeat", "finetune", "tune", "transfer")
+    rows = [(key, f"{name}.{key}") for name in dictionaries for key in getattr(params, name)]
+    rows += [
+        ("one_vs_rest", "one_vs_rest"),
+        *((f"learning_curve_{key}", f"learning_curve.{key}") for key in params.learning_curve),
+    ]
+    rows += [(f"{key}_{name}", f"classify.{key}") for key, spec in params.classify.items() for name in spec.classifiers]
+    for row in sorted({row for row, _ in rows}):
+        if len(blocks := [block for name, block in rows if name == row]) > 1:
+            yield f"{row}: is the name of two experiments in the metrics table: {' and '.join(blocks)}"
 
 
 def _limits(path: str, limits: Any, images: str, params: Params) -> Iterator[str]:

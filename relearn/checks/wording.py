@@ -25,7 +25,7 @@ CURES = {  # by what the parser says; {opened} is the line of a bracket
     "found '-'": "take the `- ` away: its block has keys",
     "found '?'": "begin it as the others of its list, with `- `, or of its block, with `key: `",
     "<document start>": "begin all blocks of the file in its first column",
-    "expected <block end>": "indent it as far as the other keys of its block",
+    "expected <block end>": "indent it as far as the other keys of its block; or a line above lacks a space after its colon",
     "found undefined alias": "write the value out: there is no anchor of that name",
     "that cannot start any token": "put the value in quotes",
     "constructor for the tag": "put a value that begins with `!` in quotes",
@@ -65,6 +65,8 @@ def of_mistake(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
         return f"{path}: unknown key; allowed here: {', '.join(_fields_at(list(location[:-1]), model))}"
     if kind == "missing":
         return f"{path}: is missing"
+    if kind == "string_pattern_mismatch" and "[a-z0-9_]" in problem["ctx"]["pattern"]:
+        return f"{path}: {value!r} is no name: small letters, digits and _, a letter first"
     if kind == "literal_error":
         return f"{path}: {value!r} is none of {problem['ctx']['expected'].replace(chr(39), '').replace(' or ', ', ')}"
     return f"{path}: {value!r} is not allowed: {problem['msg'][0].lower()}{problem['msg'][1:]}"

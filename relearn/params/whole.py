@@ -72,7 +72,8 @@ class Params(Block):
         """The block `<dictionary>.<key>`. Raises ParamsError naming the known keys when there is none."""
         blocks = getattr(self, dictionary)
         if key not in blocks:
-            raise ParamsError(f"{dictionary}.{key}: no such experiment; params.yaml has {', '.join(blocks)}")
+            known = ", ".join(blocks) or "none here (those of photographs run in photos/)"
+            raise ParamsError(f"{dictionary}.{key}: no such experiment; params.yaml has {known}")
         return blocks[key]
 
     def single(self, name: str) -> Any:
