@@ -113,7 +113,7 @@ def test_every_stage_says_what_it_does():
     assert all(block(*each)["desc"] for each in EACH)
 
 
-@pytest.mark.parametrize(("name", "most"), [("dvc.yaml", 450), ("dvc.lock", 6_500)])
+@pytest.mark.parametrize(("name", "most"), [("dvc.yaml", 450), ("dvc.lock", 7_000)])
 def test_what_dvc_reads_and_writes_for_every_stage_stays_short(name, most):
     assert len((ROOT / name).read_text().splitlines()) < most
 
