@@ -9,6 +9,7 @@ Writes bench/results.json after each measurement (those that are not named stay 
 """
 
 import json
+import os
 import time
 import traceback
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from typing import Any
 from bench import table
 from bench.lib import machine, workplaces
 from bench.table import LONG, MEASUREMENTS, RESULTS
-from relearn.data import records
+from relearn.data import pins, records
 from relearn.process import command
 
 BUSY = 10.0  # percent
@@ -68,4 +69,6 @@ def keep(name: str, figures: Mapping[str, Any], here: Mapping[str, Any]) -> None
 
 
 if __name__ == "__main__":
+    pins.clear()  # each way has a process of its own, in which TensorFlow chooses the kernels, as in the chapters' way
+    os.environ[pins.MARK] = "none"
     main()

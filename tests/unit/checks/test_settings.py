@@ -40,7 +40,7 @@ def test_the_projects_parameters_are_valid_at_every_scale(params_with, photos_wi
      "train.cifar_deeper_augmented.augmentation.shift: 2.0 is not allowed"),
     ({"augment.cifar10_augmented.copies": 300}, "augment.cifar10_augmented.copies: 300 is not allowed"),
     ({"finetune.freeze_both.head": None}, "finetune.freeze_both.head: None is none of replaced, stacked"),
-    ({"finetune.freeze_both.start": "models/no.keras"}, "finetune.freeze_both.start: 'models/no.keras' is no name: small letters"),
+    ({"finetune.freeze_both.start": "models/no.keras"}, "finetune.freeze_both.start: 'models/no.keras' is no name: small"),
     ({"repeat.scratch_deep.start": "vehicles"}, "repeat.scratch_deep.start: unknown key; allowed here: optimizer, batch"),
     ({"seed": 2**32}, "seed: 4294967296 is not allowed: input should be less than 4294967296"),
 ])  # fmt: skip
