@@ -37,7 +37,8 @@ def main(key: str) -> None:
         model = keras_file.load(Path(f"models/{key}.keras"))
         probabilities = fit.predict(model, parts.score, settings.evaluate.test_time_augmentation.get(key))
         metrics = scored(model, view, parts.score, probabilities, settings.evaluate, key)
-        shown = to_look_at(view, parts.score, probabilities)
+        report = scores.report(parts.score.labels, probabilities.argmax(axis=1), view.classes)
+        shown: dict[str, Any] = {"mistakes": mistakes(parts.score, probabilities, view), "report": report}
         if key in settings.evaluate.also_train:
             more, shown["train_confusion"] = on_training_images(model, view, parts.train, settings.evaluate, key)
             metrics |= more
@@ -81,13 +82,6 @@ def on_training_images(
     metrics = scores.multiclass(train.labels, probabilities, view.classes)
     counts = scores.confusion(train.labels, probabilities.argmax(axis=1), len(view.classes))
     return {f"train_{name}": value for name, value in metrics.items()}, counts.tolist()
-
-
-def to_look_at(view: View, score: Split, probabilities: np.ndarray) -> dict[str, Any]:
-    """What the report shows of single images and classes."""
-    guesses = probabilities.argmax(axis=1)
-    report = scores.report(score.labels, guesses, view.classes)
-    return {"mistakes": mistakes(score, probabilities, view), "report": report}
 
 
 def write_plots(key: str, view: View, labels: np.ndarray, probabilities: np.ndarray) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 PIXELS_PER_INCH = 108  # on the page, at most: letters of the same size in every figure
 LARGE = 700  # pixels: a figure from that width on has a row of the page for itself
@@ -236,6 +236,7 @@ def costs(table: pd.DataFrame) -> str:
         side, gap = ("right", -6) if row["petaflop"] > middle else ("left", 6)
         axes.annotate(row["name"], point, (gap, 0), textcoords="offset points", fontsize=8, ha=side, va="center")
     axes.set(xscale="log", xlabel="operations of the training, in units of 10$^{15}$", ylabel="accuracy on the test images")
+    axes.xaxis.set_minor_formatter(NullFormatter())  # of less than a decade they would run into one another
     axes.margins(0.12)
     return _svg(figure, "accuracy over the operations of each training")
 

@@ -15,10 +15,9 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import joblib
 import psutil
 
-from relearn.data import pins
+from relearn.data import pins, processor
 from relearn.scheduling import repository
 from relearn.scheduling.plans import Agenda, Plan
 
@@ -139,7 +138,7 @@ def _cluster(jobs: int) -> Iterator[Any]:
     """A cluster of `jobs` processes on this machine, which only this user's programs can use."""
     from distributed import LocalCluster, Security
 
-    cores = str(max(1, joblib.cpu_count() // jobs))
+    cores = str(max(1, processor.cores() // jobs))
     environment = dict.fromkeys(("LOKY_MAX_CPU_COUNT", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), cores)
     with contextlib.ExitStack() as stack:
         # A terminal sends Ctrl-C to the whole group. Workers and their stages start with it blocked: we end them in one go.
