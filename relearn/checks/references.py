@@ -141,6 +141,7 @@ def _fit(path: str, fit: Fit, params: Params) -> Iterator[str]:
         return
     if not _has(params, fit.images):
         return
+    yield from _head(f"{path}.net", params.nets[fit.net], 0 if path == "one_vs_rest" else shapes.n_classes(params, fit.labels))
     side, shape = fit.side or shapes.view_side(params, fit.labels), shapes.image_shape(params, fit.images)
     if side and shape:
         whitened = fit.pixels == "whitened"
@@ -152,6 +153,12 @@ def _fit(path: str, fit: Fit, params: Params) -> Iterator[str]:
         yield f"{path}.augmentation.crop_padding: {fit.augmentation.crop_padding} is not below the side of the images, {side}"
     if view.test_images is not None and fit.validation >= view.test_images:
         yield f"{path}.validation: {fit.validation} leaves no test images of {view.test_images}"
+
+
+def _head(path: str, net: str, classes: int) -> Iterator[str]:
+    """classes: how many there are, 0 where two are made of them or that is not known."""
+    if classes not in (0, 2) and not _unreadable(net) and shorthand.parse(net)[-1].kind == "sigmoid":
+        yield f"{path}: {net!r} ends in one sigmoid unit, which tells two classes apart; there are {classes}"
 
 
 def _learning_curve(params: Params) -> Iterator[str]:
@@ -215,6 +222,8 @@ def _tune(params: Params) -> Iterator[str]:
         try:
             for dropout in spec.grid.dropout:
                 shorthand.parse(spec.net.format(units=1, dropout=dropout))
+            if view and _has(params, view.images):
+                yield from _head(f"{path}.net", spec.net.format(units=1, dropout=dropout), shapes.n_classes(params, spec.labels))
         except (ValueError, KeyError, IndexError) as error:
             yield f"{path}.net: {spec.net!r} with {{units}} and {{dropout}} in it cannot be read: {error}"
 
@@ -279,6 +288,8 @@ def _photographs(params: Params) -> Iterator[str]:
         yield from _unknown(f"{path}.backbone", photos.backbone, params.backbones)
         if key in _datasets(params):
             yield f"{path}: download or augment has a data set of that name"
+        if photos.classes and photos.recipe in params.recipes:
+            yield from _head(f"{path}.recipe", params.recipes[photos.recipe].head.net, len(photos.classes))
         for name in sorted(set(photos.together) - set(photos.classes or photos.together)):
             yield f"{path}.together.{name}: is no class of this data set"
         for phase in ("head", "tune") if photos.recipe in params.recipes else ():

@@ -22,6 +22,12 @@ def classes(params: Params, images: str) -> list[str]:
     return params.download[params.augment[images].images if images in params.augment else images].classes
 
 
+def n_classes(params: Params, labels: str) -> int:
+    """How many classes a view has."""
+    view = params.relabel[labels]
+    return len(view.keep) if view.keep else 2 if view.positives else len(classes(params, view.images))
+
+
 def images_in(params: Params, images: str, split: str) -> int | None:
     """How many images a data set's split has; None for photographs, which are counted when they are read."""
     if images in params.datasets:

@@ -22,7 +22,7 @@ HALF = 0.5  # added before the cast to uint8, which cuts off: together they roun
 def build(
     net: str, image_shape: tuple[int, ...], n_classes: int, seed: int, front: Sequence[keras.layers.Layer] | None = None
 ) -> keras.Model:
-    """A network of `net`'s layers on images of `image_shape`, its softmax over `n_classes`.
+    """A network of `net`'s layers on images of `image_shape`, its softmax over `n_classes` (or its sigmoid unit).
 
     net: shorthand (relearn/networks/shorthand.py). Initial weights depend on `seed` alone.
     front: input and first layers (see `front`); None takes uint8 images and scales their pixels to [0, 1].
@@ -123,7 +123,10 @@ def augmentation(spec: Augmentation | None) -> list[keras.layers.Layer]:
 def compile_for(model: keras.Model, spec: Phase, images: int) -> None:
     """Compiles for integer labels; XLA stays off, as it is slower here and knows no bfloat16 option."""
     steps = spec.epochs * math.ceil(images / spec.batch)
-    loss = _smoothed(spec.label_smoothing) if spec.label_smoothing else "sparse_categorical_crossentropy"
+    if model.output_shape[-1] == 1:
+        loss = keras.losses.BinaryCrossentropy(label_smoothing=spec.label_smoothing)
+    else:
+        loss = _smoothed(spec.label_smoothing) if spec.label_smoothing else "sparse_categorical_crossentropy"
     model.compile(optimizers.build(spec.optimizer, steps), loss=loss, metrics=["accuracy"], jit_compile=False)
 
 
@@ -140,7 +143,8 @@ def _smoothed(share: float) -> Callable[[Any, Any], Any]:
 def adapt(base: keras.Model, n_classes: int, head: str, freeze: list[str], seed: int) -> keras.Model:
     """A copy of `base` for `n_classes`, with the layers in `freeze` not trainable. Kneusel ch. 14.
 
-    head: "replaced" puts a new softmax in the place of the old one, "stacked" on top of it.
+    head: "replaced" puts a new softmax in the place of the old one, "stacked" on top of it; after a sigmoid unit, for two
+    classes, it is one again.
     """
     keras.utils.set_random_seed(seeds.derive(seed, "weights"))
     copy = keras.models.clone_model(base)
@@ -148,7 +152,8 @@ def adapt(base: keras.Model, n_classes: int, head: str, freeze: list[str], seed:
     kept = [layer for layer in copy.layers if head == "stacked" or layer.name != HEAD]
     name = f"{HEAD}_stacked" if head == "stacked" else HEAD
     options = {} if base.get_layer(HEAD).use_bias or head == "stacked" else _head_of_temperature()
-    new_head = keras.layers.Dense(n_classes, activation="softmax", name=name, **options)
+    sigmoid = base.output_shape[-1] == 1 and n_classes == 2
+    new_head = _sigmoid(name) if sigmoid else keras.layers.Dense(n_classes, activation="softmax", name=name, **options)
     model = keras.Sequential([keras.Input(base.input_shape[1:], dtype="uint8", name="image"), *kept, new_head], name=NETWORK)
     whitening.train_only_bias(model)
     for name in freeze:
@@ -157,7 +162,7 @@ def adapt(base: keras.Model, n_classes: int, head: str, freeze: list[str], seed:
 
 
 def with_head(trunk: keras.Model, net: str, n_classes: int, seed: int) -> keras.Model:
-    """`trunk` with the layers of `net` on its output, and a softmax over `n_classes`; their weights depend on `seed`."""
+    """`trunk` with the layers of `net` on its output, and its head for `n_classes`; their weights depend on `seed`."""
     keras.utils.set_random_seed(seeds.derive(seed, "weights"))
     output = trunk.output
     for layer in _stack(net, n_classes):
@@ -180,12 +185,21 @@ def summary(model: keras.Model) -> str:
 
 
 def _stack(net: str, n_classes: int) -> list[keras.layers.Layer]:
-    """The layers that `net` spells, and the softmax over the classes."""
+    """The layers that `net` spells, and the softmax over the classes. ValueError for a sigmoid unit and not two classes."""
     spelt = shorthand.parse(net)
+    if spelt[-1].kind == "sigmoid":
+        if n_classes != 2:
+            raise ValueError(f"{net!r} ends in one sigmoid unit, which tells two classes apart; there are {n_classes}")
+        return [*map(_layer, spelt[:-1]), _sigmoid(HEAD)]
     options: dict[str, Any] = {}
     if spelt[-1].kind == "temperature":
         options = _head_of_temperature()
     return [*map(_layer, spelt), keras.layers.Dense(n_classes, activation="softmax", name=HEAD, **options)]
+
+
+def _sigmoid(name: str) -> keras.layers.Dense:
+    """One unit whose output is the second class' probability: a softmax of two whose first logit is always zero."""
+    return keras.layers.Dense(1, activation="sigmoid", name=name)
 
 
 def _head_of_temperature() -> dict[str, Any]:

@@ -7,15 +7,20 @@ C<n>i: padded, without bias and ReLU; at first its filters hand on their input (
 BN: batch normalization; BNc: it only centres and scales to deviation one, then shifts. GELU: that activation.
 P<n>: n x n max pooling. D<rate>: dropout. flatten, or GAP: the average over the map. F<n>: dense layer of n units, ReLU.
 T<n>, last: the softmax has temperature n (its inputs are divided by it) and no bias.
+sigmoid, last: for two classes one sigmoid unit, the second class' probability, in place of the softmax.
 The softmax over the classes is added by whoever builds it.
 """
 
 import re
 from typing import Literal, NamedTuple
 
-Kind = Literal["conv", "identity", "norm", "centring", "gelu", "pool", "dropout", "dense", "flatten", "average", "temperature"]
+Kind = Literal[
+    "conv", "identity", "norm", "centring", "gelu", "pool", "dropout", "dense", "flatten", "average", "temperature", "sigmoid"
+]  # fmt: skip
 WITH_WEIGHTS = ("conv", "identity", "norm", "centring", "dense")
-WORDS: dict[str, Kind] = {"flatten": "flatten", "GAP": "average", "BN": "norm", "BNc": "centring", "GELU": "gelu"}
+WORDS: dict[str, Kind] = {
+    "flatten": "flatten", "GAP": "average", "BN": "norm", "BNc": "centring", "GELU": "gelu", "sigmoid": "sigmoid",
+}  # fmt: skip
 IMAGENET_MEAN = (123.68, 116.779, 103.939)  # red, green, blue, as ResNet50 and VGG16 have it taken off their pixels
 LETTERS: dict[str, Kind] = {"P": "pool", "F": "dense", "T": "temperature"}
 
@@ -40,8 +45,8 @@ def parse(text: str) -> list[Layer]:
     flat = [layer.kind in ("flatten", "average") for layer in parsed].count(True)
     if flat != 1:
         raise ValueError(f"{text!r} has flatten or GAP {flat} times: once, before the first dense layer")
-    if any(layer.kind == "temperature" for layer in parsed[:-1]):
-        raise ValueError(f"{text!r} has T<n>, the temperature of the softmax, before its end")
+    if any(layer.kind in ("temperature", "sigmoid") for layer in parsed[:-1]):
+        raise ValueError(f"{text!r} has T<n> or sigmoid, which say what the last layer is, before its end")
     return parsed
 
 
@@ -59,7 +64,7 @@ def _read(word: str) -> tuple[Kind, float, int, bool]:
         return "dropout", float(match[1]), 3, False
     raise ValueError(
         f"{word!r} is none of C<filters>[k<kernel>][s], C<filters>i, BN, BNc, GELU, P<pool>, D<rate below 1>, "
-        "flatten, GAP, F<units>, T<temperature>"
+        "flatten, GAP, F<units>, T<temperature>, sigmoid"
     )  # fmt: skip
 
 

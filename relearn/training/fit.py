@@ -159,10 +159,10 @@ def validate(model: keras.Model, split: Split) -> dict[str, float]:
 
 
 def predict(model: keras.Model, split: Split, views: str | None = None) -> np.ndarray:
-    """The model's output for each image of `split`, in its order: float32, (N, outputs).
+    """Probabilities of the classes for each image of `split`, in its order: float32, (N, classes).
 
-    views: of `crops.VIEWS`; the outputs are probabilities then, and what is given is their weighted geometric mean over
-    the views, made to add up to one: the softmax of the mean of the logits.
+    views: of `crops.VIEWS`; what is given is the weighted geometric mean over the views, made to add up to one: the
+    softmax of the mean of the logits.
     """
     sides = [model.input_shape[1], *(layer.height for layer in model.layers if isinstance(layer, keras.layers.Resizing))]
     batch = LARGE_BATCH if max(sides) > LARGE_SIDE and len(model.input_shape) == 4 else EVALUATION_BATCH
@@ -173,7 +173,8 @@ def predict(model: keras.Model, split: Split, views: str | None = None) -> np.nd
 
 def _predict_views(model: keras.Model, images: np.ndarray, views: str | None) -> np.ndarray:
     if views is None:
-        return np.asarray(model.predict_on_batch(images)[: len(images)])  # each replica gives all of them
+        outputs = np.asarray(model.predict_on_batch(images)[: len(images)])  # each replica gives all of them
+        return np.concatenate([1 - outputs, outputs], axis=1) if outputs.shape[1] == 1 else outputs  # of a sigmoid unit
     logs = sum(weight * np.log(np.maximum(_predict_views(model, changed, None), SMALLEST_NORMAL))
                for changed, weight in crops.views(images, views))  # fmt: skip
     means = np.exp(logs)

@@ -50,6 +50,11 @@ CURVE = "learning_curve.lenet"
     ({"finetune.freeze_both.net": "deeep"}, "finetune.freeze_both.net: 'deeep' is none of shallow, deep"),
     ({"train.deep_sgd.labels": "vehicles"},
      "train.deep_sgd.images: 'cifar10' is not what the labels are of: relabel.vehicles has 'cifar10_augmented'"),
+    ({"nets.deep": "C32 flatten F9 sigmoid"},
+     "train.deep_sgd.net: 'C32 flatten F9 sigmoid' ends in one sigmoid unit, which tells two classes apart; there are 10"),
+    ({"nets.deep": "C32 flatten F9 sigmoid"}, "train.vehicles.net: 'C32 flatten F9 sigmoid' ends in one sigmoid unit"),
+    ({"tune.head_grid.net": "flatten F{units} D{dropout} sigmoid"},
+     "tune.head_grid.net: 'flatten F1 D0.3 sigmoid' ends in one sigmoid unit, which tells two classes apart; there are 10"),
     ({"nets.deep": "C32 P64 flatten F9"}, "train.deep_sgd.net: 'deep' does not fit images of 32 pixels: nothing is left of the"),
     ({"nets.deep": "C32 P64 flatten F9"}, "finetune.freeze_both.net: 'deep' does not fit images of 28 pixels: nothing is left"),
     ({"train.fast94.augmentation.crop_padding": 32},
@@ -114,7 +119,9 @@ FLOWERS = "datasets.flowers17"
 
 
 @pytest.mark.parametrize(("changes", "shared", "message"), [
-    ({f"{FLOWERS}.recipe": "no"}, {}, f"{FLOWERS}.recipe: 'no' is none of augmented, copies, frozen, inception"),
+    ({f"{FLOWERS}.recipe": "no"}, {}, f"{FLOWERS}.recipe: 'no' is none of augmented, copies, frozen, two_classes"),
+    ({f"{FLOWERS}.recipe": "two_classes"}, {},
+     f"{FLOWERS}.recipe: 'GAP F1024 sigmoid' ends in one sigmoid unit, which tells two classes apart; there are 17"),
     ({f"{FLOWERS}.backbone": "no"}, {}, f"{FLOWERS}.backbone: 'no' is none of lite0, hed"),
     ({f"{FLOWERS}.together": {"rose": [[1, 2]]}}, {}, f"{FLOWERS}.together.rose: is no class of this data set"),
     ({"recipes.augmented.head.augmentation.crop_padding": 128}, {},
@@ -144,6 +151,8 @@ def test_a_block_of_photographs_that_does_not_fit_another_is_told(photos_with, c
     {"train.fast94.augmentation.crop_padding": 31},
     {"describe.first_2000.example": 1999},
     {"tsne.all_digits.perplexity": 99.0},
+    {"nets.binary": "C32 flatten F9 sigmoid", "train.animal_vehicle.net": "binary", "one_vs_rest.net": "binary",
+     "repeat.scratch_deep.net": "binary"},
 ])  # fmt: skip
 def test_what_just_fits_is_taken(params_with, changes):
     params_with(changes)

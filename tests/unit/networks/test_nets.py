@@ -5,7 +5,7 @@ from PIL import Image
 from relearn.data.arrays import Split
 from relearn.networks import keras_file, nets
 from relearn.networks.engine import keras
-from relearn.params.training import Augmentation, Fit
+from relearn.params.training import Augmentation, Fit, Optimizer
 from relearn.training import fit
 
 TINY = "C4 P2 D.25 flatten F6 D.5"
@@ -66,6 +66,43 @@ def test_the_softmax_has_the_temperature_of_the_shorthand():
     [kernel] = model.get_layer(nets.HEAD).get_weights()
     powers = np.exp(features @ kernel / 9)
     assert np.allclose(model.predict_on_batch(features), powers / powers.sum(axis=1, keepdims=True), atol=1e-5)
+
+
+def softmax_of(sigmoid):
+    """The softmax network of two classes that is the same function: the second logit is the sigmoid's, the first zero."""
+    twin = nets.build("flatten F3", (4,), 2, 1, [keras.Input((4,))])
+    dense, (kernel, bias) = sigmoid.get_layer("dense_0").get_weights(), sigmoid.get_layer(nets.HEAD).get_weights()
+    twin.get_layer("dense_0").set_weights(dense)
+    twin.get_layer(nets.HEAD).set_weights([np.hstack([0 * kernel, kernel]), np.append(0, bias)])
+    return twin
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_a_sigmoid_unit_is_the_softmax_of_two_in_probabilities_loss_accuracy_and_gradient(smoothing):
+    features, labels = np.random.default_rng(1).normal(size=(6, 4)).astype("float32"), np.array([0, 1, 1, 1, 1, 0], np.uint8)
+    sigmoid = nets.build("flatten F3 sigmoid", (4,), 2, 1, [keras.Input((4,))])
+    softmax, spec = softmax_of(sigmoid), fit_of(label_smoothing=smoothing)
+    steps = {"sigmoid": sigmoid, "softmax": softmax}
+    for model in steps.values():
+        nets.compile_for(model, spec.model_copy(update={"optimizer": Optimizer(name="sgd", learning_rate=0.1)}), 6)
+    split = split_of(features)
+    assert np.allclose(fit.predict(sigmoid, split), fit.predict(softmax, split), atol=1e-6)
+    ours, theirs = (model.evaluate(features, labels, verbose=0) for model in steps.values())
+    assert ours == pytest.approx(theirs, abs=1e-6)
+    before = sigmoid.get_layer("dense_0").get_weights()[0]
+    for model in steps.values():
+        model.train_on_batch(features, labels)
+    moved, expected = (model.get_layer("dense_0").get_weights()[0] for model in steps.values())
+    assert np.abs(moved - before).max() > 1e-4
+    assert np.allclose(moved, expected, atol=1e-6)
+
+
+def test_a_sigmoid_unit_is_for_two_classes_and_stays_one_when_its_network_is_adapted():
+    with pytest.raises(ValueError, match="one sigmoid unit, which tells two classes apart; there are 3"):
+        nets.build("flatten sigmoid", (4,), 3, 1, [keras.Input((4,))])
+    base = nets.build("flatten F3 sigmoid", (4, 4, 1), 2, 1)
+    assert [nets.adapt(base, 2, head, [], 1).output_shape[-1] for head in ("replaced", "stacked")] == [1, 1]
+    assert nets.adapt(base, 3, "replaced", [], 1).output_shape[-1] == 3
 
 
 def test_smoothed_labels_give_the_cross_entropy_with_part_of_the_probability_on_every_class():

@@ -40,6 +40,8 @@ def test_identity_convolutions_centring_and_temperature_are_read():
     "text",
     [
         "T9 flatten F3",
+        "flatten sigmoid F3",
+        "flatten F3 sigmoid T9",
         "C32ik5 flatten",
         "C32 flatten GAP F3",
         "C32k flatten",
