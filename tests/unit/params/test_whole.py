@@ -133,7 +133,7 @@ def test_each_data_set_of_photographs_gets_its_experiments_from_its_recipe(photo
     assert list(photos.transfer) == [f"{key}_{phase}" for key in photos.datasets for phase in ("head", "tuned")]
     assert {key: embed.model for key, embed in photos.embed.items()} == dict.fromkeys(photos.datasets, "backbones/lite0")
     assert {spec.features for spec in photos.classify.values()} == {f"embeddings/{key}" for key in photos.datasets}
-    assert photos.transfer["cats_vs_dogs_head"].net == "GAP F1024"
+    assert photos.transfer["cats_vs_dogs_head"].net == "GAP F1024 sigmoid"
     assert photos.transfer["cats_vs_dogs_tuned"].train_from == "block_6a"
 
 
