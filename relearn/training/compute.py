@@ -32,10 +32,32 @@ def configure(spec: Compute, threads: int | None = None) -> dict[str, str | int]
     tf.config.experimental.enable_op_determinism()
     chosen = precision(spec)
     tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": chosen == "bfloat16"})
+    if pins.kernels() != "none":
+        _compute_roots_exactly()
     keras.config.set_image_data_format("channels_last")  # whatever stands in ~/.keras/keras.json
     keras.config.set_floatx("float32")
     keras.config.set_epsilon(1e-7)
     return {"precision": chosen, "threads": threads, "kernels": pins.kernels() if pins.kernels() != "none" else processor.name()}
+
+
+def _compute_roots_exactly() -> None:
+    """Keeps TensorFlow from rsqrt and reciprocal, whose first guess AMD's and Intel's processors answer differently.
+
+    Its graph optimizer writes x / sqrt(y), as Adadelta and RMSprop have it, anew as x * rsqrt(y); batch normalization calls it.
+    """
+    from relearn.networks.engine import tf
+
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
+    tf.nn.batch_normalization = _batch_normalization
+
+
+def _batch_normalization(x: Any, mean: Any, variance: Any, offset: Any, scale: Any, variance_epsilon: float) -> Any:
+    """tf.nn.batch_normalization with a root and a division, which every processor rounds alike (IEEE 754)."""
+    from relearn.networks.engine import tf
+
+    numerator = 1.0 if scale is None else scale
+    inverse = 2 * numerator / (2 * tf.sqrt(variance + variance_epsilon))  # as exact; 1 / y would become a reciprocal
+    return x * inverse + (-mean * inverse if offset is None else offset - mean * inverse)
 
 
 def configure_float32(spec: Compute) -> dict[str, str | int]:
