@@ -6,24 +6,22 @@ Reads  printed.yaml, dvc.yaml, params.yaml, reports/quick/results.json, the same
 Writes what stands between two markers in docs/results.md and README.md
 """
 
-import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from ruamel.yaml import YAML
 
 from relearn.data import records
 from relearn.params import whole
 from relearn.process import atomic, command
-from relearn.report import page, printed
+from relearn.report import kept, page, printed
+from relearn.report.kept import Value
 from relearn.report.printed import Row
 
 README, PAGE = Path("README.md"), Path("docs/results.md")
 START, END = "<!-- results: written by `python -m tools.results` -->\n", "<!-- /results -->\n"
-BOOK = Path("results/book")
 PIPELINES = (Path(), Path("photos"))
 MISSING = "not yet run"
 OURS, OPERATIONS = "ours at the books' protocol", "10^15 operations"
@@ -32,10 +30,17 @@ NUMBERS = ("printed", OURS, "scale quick", "scale book", "n", OPERATIONS, "accur
 
 @dataclass(frozen=True)
 class Stage:
-    """What writes a metrics file: the stage as `dvc repro` takes it, and its block of params.yaml."""
+    """A stage as `dvc repro` takes it at the top, its block of params.yaml, what it does, and what it writes."""
 
     target: str
     block: str
+    about: str
+    outs: tuple[str, ...]
+
+    @property
+    def metrics(self) -> list[str]:
+        """Its files in metrics/, without folder and .json."""
+        return [file[1] for out in self.outs if (file := re.fullmatch(r"metrics/(.+)\.json", out))]
 
 
 @dataclass(frozen=True)
@@ -46,8 +51,15 @@ class Line:
     folder: Path
     stage: Stage
     quick: str
-    book: str
-    n: str
+    ours: Value
+
+    @property
+    def book(self) -> str:
+        return text(self.ours.mean, self.ours.error)
+
+    @property
+    def n(self) -> str:
+        return str(self.ours.n or "")
 
     @property
     def file(self) -> Path:
@@ -74,13 +86,12 @@ def main() -> None:
 
 def read(folder: Path) -> Iterator[Line]:
     """The rows of a pipeline's printed.yaml whose experiments are in its params.yaml."""
-    writers = stages(folder)
+    writers = {name: stage for stage in stages(folder) for name in stage.metrics}
     quick = {row["metric"]: row for row in records.read_json(folder / "reports/quick/results.json")["rows"]}
     for row in printed.read(folder / printed.FILE):
         if stage := writers.get(row.metric.rpartition(".")[0]):
-            value, error, n = at_scale_book(row.metric)
             got = quick.get(row.metric, {"got": None, "standard_error": None})
-            yield Line(row, folder, stage, text(got["got"], got["standard_error"]), text(value, error), str(n or ""))
+            yield Line(row, folder, stage, text(got["got"], got["standard_error"]), kept.value(row.metric))
 
 
 def text(value: float | None, error: float | None) -> str:
@@ -88,38 +99,17 @@ def text(value: float | None, error: float | None) -> str:
     return MISSING if value is None else page.with_error(value, error)
 
 
-def stages(folder: Path) -> dict[str, Stage]:
-    """The stage behind each file of metrics/, by the file's name without .json."""
+def stages(folder: Path) -> Iterator[Stage]:
+    """All stages of a pipeline, one for each key."""
     settings = whole.read(folder / whole.FILE)
     prefix = "" if folder == Path() else f"{folder}/dvc.yaml:"
-    writers = {}
     for name, stage in YAML(typ="safe", pure=True).load((folder / "dvc.yaml").read_text())["stages"].items():
         dictionary = re.sub(r"\W", "", stage.get("foreach", ""))
-        for out in stage.get("do", stage).get("outs", []):
-            if file := re.fullmatch(r"metrics/(.+)\.json", next(iter(out)) if isinstance(out, dict) else out):
-                for key in settings[dictionary] if dictionary else [""]:
-                    target, block = (f"{name}@{key}", f"{dictionary}.{key}") if key else (name, name)
-                    writers[file[1].replace("${key}", key)] = Stage(prefix + target, block)
-    return writers
-
-
-def at_scale_book(metric: str) -> tuple[float | None, float | None, int]:
-    """Mean, standard error and number of the trainings behind a metric at scale book: its seeds, or its file's repeats."""
-    name, _, column = metric.rpartition(".")
-    kept = [records.read_json(path) for path in sorted(BOOK.glob(f"seed_*/{name}.json"))]
-    values = [record[column] for record in kept if column in record]
-    if not values:
-        return None, None, 0
-    if len(values) > 1:
-        error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
-        return float(np.mean(values)), error or None, len(values)  # none for what no seed changes, as parameters
-    repeated = column == "accuracy" and "standard_error" in kept[0]
-    return values[0], kept[0]["standard_error"] if repeated else None, kept[0]["repeats"] if repeated else 1
-
-
-def first_seed() -> Path:
-    """The folder of the seed with which everything was run."""
-    return min(BOOK.glob("seed_*"))
+        body = stage.get("do", stage)
+        outs = [next(iter(out)) if isinstance(out, dict) else out for out in body.get("outs", body.get("metrics", []))]
+        for key in settings[dictionary] if dictionary else [""]:
+            target, block = (f"{name}@{key}", f"{dictionary}.{key}") if key else (name, name)
+            yield Stage(prefix + target, block, body["desc"], tuple(out.replace("${key}", key) for out in outs))
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -163,14 +153,12 @@ def cells(line: Line) -> tuple[str, ...]:
 
 def sizes() -> str:
     """T2 at scale book: accuracy by the number of training images."""
-    curves = {path.stem: records.read_json(path) for path in sorted(first_seed().glob("learning_curve/*.json"))}
-    counts = [name.removeprefix("accuracy_") for name in next(iter(curves.values())) if name.startswith("accuracy_")]
-    rows = [
-        (f"`learning_curve.{key}`", *(page.with_error(curve[f"accuracy_{n}"], curve[f"standard_error_{n}"]) for n in counts))
-        for key, curve in curves.items()
-    ]
-    header = ("block", *(f"{int(count):,} images" for count in counts))
-    repeats = " and ".join(sorted({str(curve["repeats"]) for curve in curves.values()}))
+    settings = whole.resolved(whole.read(), "book")["learning_curve"]
+    counts = next(iter(settings.values()))["counts"]
+    curves = {key: [kept.value(f"learning_curve/{key}.accuracy_{count}") for count in counts] for key in sorted(settings)}
+    rows = [(f"`learning_curve.{key}`", *(text(value.mean, value.error) for value in values)) for key, values in curves.items()]
+    header = ("block", *(f"{count:,} images" for count in counts))
+    repeats = " and ".join(sorted({str(value.n) for values in curves.values() for value in values}))
     return f"\n## T2 by the number of images, at scale book, {repeats} seeds each\n\n{table(header, rows)}"
 
 
@@ -180,14 +168,15 @@ def costs() -> str:
     rows = []
     for key, spec in settings["train"].items():
         view = settings["relabel"][spec["labels"]]
-        path = first_seed() / f"train/{key}.json"
-        if spec["images"] != "cifar10" or view.keys() & {"keep", "positives"} or not path.is_file():
+        if spec["images"] != "cifar10" or view.keys() & {"keep", "positives"}:
             continue
-        training = records.read_json(path)
+        if not (paths := list(kept.files(f"metrics/train/{key}.json").values())):
+            continue
+        training = records.read_json(paths[0])
         column = "accuracy_of_one_view" if key in settings["evaluate"].get("test_time_augmentation", {}) else "accuracy"
-        value, error, _ = at_scale_book(f"evaluate/{key}.{column}")
+        value = kept.value(f"evaluate/{key}.{column}")
         run = f"{training['images']:,} x {training['epochs']}"
-        rows.append((training["petaflop"], f"`train.{key}`", run, text(value, error)))
+        rows.append((training["petaflop"], f"`train.{key}`", run, text(value.mean, value.error)))
     listed = [(name, run, f"{cost:.3f}", accuracy) for cost, name, run, accuracy in sorted(rows)]
     title = "\n## Ten-class CIFAR-10 networks by training cost, at scale book\n\n"
     about = (

@@ -1,0 +1,69 @@
+"""results/book: what is kept of runs at the books' own protocols, by seed, and its numbers.
+
+results/book/seed_14/ has metrics/ and plots/ as a run has them, of photographs without their pictures; the params.yaml and
+dvc.lock they come from; and runs.json, which says of each stage on what it ran. Where a stage has run on two processors,
+the second one's files are in seed_14-<processor>/.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from relearn.data import records
+
+BOOK = Path("results/book")
+RUNS = "runs.json"
+
+
+class Value(NamedTuple):
+    """A metric: its mean over n trainings and the standard error of that; neither for n = 0, no error for one training."""
+
+    mean: float | None = None
+    error: float | None = None
+    n: int = 0
+
+
+def seeds(book: Path = BOOK) -> dict[int, list[Path]]:
+    """The folders of each seed: seed_14 first, then those of other processors."""
+    found: dict[int, list[Path]] = {}
+    for path in sorted(book.glob("seed_*")):
+        if match := re.fullmatch(r"seed_(\d+)(-.+)?", path.name):
+            found.setdefault(int(match[1]), []).append(path)
+    return dict(sorted(found.items()))
+
+
+def files(name: str, book: Path = BOOK) -> dict[int, Path]:
+    """`metrics/evaluate/lenet.json` of each seed that has it; of one that ran on several processors the first's."""
+    by_seed = {seed: [folder / name for folder in folders if (folder / name).is_file()] for seed, folders in seeds(book).items()}
+    return {seed: paths[0] for seed, paths in by_seed.items() if paths}
+
+
+def value(metric: str, book: Path = BOOK) -> Value:
+    """The value of `evaluate/lenet.accuracy`, over all seeds, and over the repeats within them where a file has some."""
+    name, _, column = metric.rpartition(".")
+    kept = [record for path in files(f"metrics/{name}.json", book).values() if column in (record := records.read_json(path))]
+    means = [record[column] for record in kept]
+    error = f"standard_error{column.removeprefix('accuracy')}"  # accuracy_300 has standard_error_300
+    if kept and error in kept[0] and column.startswith("accuracy"):
+        return pooled(means, [record[error] or 0.0 for record in kept], [record["repeats"] for record in kept])
+    if len(means) > 1 and None not in means:
+        deviation = float(np.std(means, ddof=1)) / math.sqrt(len(means))
+        return Value(float(np.mean(means)), deviation or None, len(means))  # none for what no seed changes, as parameters
+    return Value(means[0], None, 1) if means else Value()
+
+
+def pooled(means: Sequence[float], errors: Sequence[float], counts: Sequence[int]) -> Value:
+    """Mean and standard error of several groups of trainings put together, from those of each group and its size."""
+    n = sum(counts)
+    mean = float(np.average(means, weights=counts))
+    if n == 1:
+        return Value(mean, None, 1)
+    squares = sum(
+        count * (count - 1) * error**2 + count * (each - mean) ** 2
+        for each, error, count in zip(means, errors, counts, strict=True)
+    )
+    return Value(mean, math.sqrt(squares / (n - 1) / n), n)

@@ -1,0 +1,149 @@
+"""How long stages will take at another scale than they ran at: as they took before, else by operations and the bench's rates."""
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from relearn.checks import shapes
+from relearn.data import processor
+from relearn.params import whole
+from relearn.params.training import Finetune, Fit, LearningCurve
+from relearn.params.whole import Params
+from relearn.training import compute
+
+BENCH = Path("bench/results.json")
+TRAINED = Path("metrics/train")
+BEFORE, COUNTED, GUESSED = "as they took before", "from their operations", "guessed"
+GUESSES = {"classify": 600.0, "style_transfer": 600.0, "augment": 120.0, "tsne": 120.0, "gather": 60.0, "download": 30.0,
+           "evaluate": 20.0, "evaluate_head": 20.0, "evaluate_tuned": 20.0}  # fmt: skip
+OTHERS = 10.0
+
+
+class Estimate(NamedTuple):
+    """Seconds of a stage, and where they come from."""
+
+    seconds: float
+    source: str
+
+
+def at_scale(folder: Path, scale: str) -> Params:
+    """The parameters of a pipeline at a scale that need not be the one in force."""
+    raw = whole.read(folder / whole.FILE) | {"scale": scale}
+    return whole.with_recipes(Params.model_validate(whole.resolved(raw, scale)))
+
+
+def of_stages(names: Iterable[str], scale: str, before: Mapping[str, float]) -> dict[str, Estimate]:
+    """For each stage, as `dvc repro` takes it at the top: seconds `before` where it ran, else counted, else guessed."""
+    rates = Rates(scale)
+    counters: dict[str, Callable[[str], float | None]] = {
+        "train": rates.training, "repeat": rates.training, "finetune": rates.training, "learning_curve": rates.training,
+        "one_vs_rest": rates.training, "tune": rates.tuning, "embed": rates.embedding, "head": rates.head, "tuned": rates.tuned,
+    }  # fmt: skip
+    found = {}
+    for name in names:
+        kind, _, key = name.rpartition(":")[2].partition("@")
+        counted = None if name in before else counters.get(kind, lambda _: None)(key or kind)
+        if name in before:
+            found[name] = Estimate(before[name], BEFORE)
+        elif counted is not None:
+            found[name] = Estimate(OTHERS + counted, COUNTED)
+        else:
+            found[name] = Estimate(GUESSES.get(kind, OTHERS), GUESSED)
+    return found
+
+
+class Rates:
+    """What bench/results.json measured, for trainings at `scale` on this machine."""
+
+    def __init__(self, scale: str) -> None:
+        bench = json.loads(BENCH.read_text())
+        self.settings, self.photos = at_scale(Path(), scale), at_scale(Path("photos"), scale)
+        self.measured_at = at_scale(Path(), whole.read()["scale"])  # of metrics/train
+        cores = processor.cores() / bench["machine"]["cores"]
+        nets = {key: figures for key, figures in bench["measured"]["training"].items() if isinstance(figures, dict)}
+        peaks = nets.pop("peak_tflops")
+        precision = compute.precision(self.settings.compute)
+        precision = precision if precision in peaks else "float32"
+        self.speeds = {  # operations a second
+            self.settings.train[key].net: cores * figures["images_per_second"][precision] * figures["operations_per_image"]
+            for key, figures in nets.items() if key in self.settings.train
+        }  # fmt: skip
+        embedding = bench["measured"]["embedding"]
+        self.backbone = cores * embedding["images_per_second"]["ours"] / embedding["side"] ** -2  # pixels a second
+
+    def training(self, key: str) -> float | None:
+        """Seconds of a training, or of all of a stage that has several."""
+        settings = self.settings
+        blocks: dict[str, Fit] = {**settings.train, **settings.repeat, **settings.finetune, **settings.learning_curve}
+        spec = settings.one_vs_rest if key == "one_vs_rest" else blocks.get(key)
+        per_image = self.operations(spec.net, self.side(settings, spec)) if spec else None
+        if spec is None or per_image is None:
+            return None
+        images, runs = self.images(spec), 1
+        if isinstance(spec, LearningCurve):
+            images, runs = sum(spec.counts), spec.repeats
+        elif isinstance(spec, Finetune) or key in settings.repeat:
+            runs = blocks[key].repeats  # type: ignore[attr-defined]
+        elif key == "one_vs_rest":
+            runs = len(shapes.classes(settings, spec.images))
+        return images * spec.epochs * runs * per_image / self.speed(spec.net)
+
+    def tuning(self, key: str) -> float | None:
+        """Seconds of a grid search, whose heads take about as much as the one of R3."""
+        spec = self.settings.tune[key]
+        if "head_rmsprop" not in self.settings.train:
+            return None
+        head = self.settings.train["head_rmsprop"]
+        runs = math.prod(len(values) for values in spec.grid.model_dump().values())
+        return (self.training("head_rmsprop") or 0.0) * runs * spec.epochs / head.epochs
+
+    def embedding(self, key: str) -> float:
+        """Seconds of a backbone or a network on all images, once."""
+        if key in self.settings.embed:
+            spec = self.settings.embed[key]
+            images = sum(shapes.images_in(self.settings, f"embeddings/{key}", split) or 0 for split in ("train", "test"))
+            return images * (spec.side or 32) ** 2 / self.backbone
+        return self.photographs(key) * self.photos.datasets[key].side ** 2 / self.backbone
+
+    def head(self, key: str) -> float:
+        """Seconds of the first phase: the backbone runs once, or for each epoch's changed copies."""
+        spec = self.photos.transfer[f"{key}_head"]
+        passes = spec.copies or (spec.epochs if spec.augmentation else 1)
+        return self.photographs(key) * passes * self.photos.datasets[key].side ** 2 / self.backbone
+
+    def tuned(self, key: str) -> float:
+        """Seconds of the second phase: forward through all layers, back through some."""
+        epochs = self.photos.transfer[f"{key}_tuned"].epochs
+        return 2 * self.photographs(key) * epochs * self.photos.datasets[key].side ** 2 / self.backbone
+
+    def photographs(self, key: str) -> int:
+        """How many photographs a data set has at most, as far as its block says."""
+        spec = self.photos.datasets[key]
+        return (spec.limit or 1000) * len(spec.classes or ["cat", "dog"])
+
+    def images(self, spec: Fit) -> int:
+        """How many images a training has an epoch."""
+        view = self.settings.relabel[spec.labels]
+        there = view.train_images or shapes.images_in(self.settings, spec.images, "train") or 0
+        return round(there * (1 - spec.holdout))
+
+    def side(self, settings: Params, spec: Fit) -> int:
+        """Height and width of the images that a network sees; of an embedding those of the images embedded."""
+        if spec.images.startswith("embeddings/"):
+            return settings.embed[spec.images.removeprefix("embeddings/")].side or 32
+        return spec.side or shapes.view_side(settings, spec.labels) or 32
+
+    def operations(self, net: str, side: int) -> float | None:
+        """Operations of an image in training, from a training with this net in metrics/, whose images may be of another side."""
+        for key, spec in self.measured_at.train.items():
+            if spec.net == net and (path := TRAINED / f"{key}.json").is_file():
+                record: dict[str, Any] = json.loads(path.read_text())
+                per_image = record["petaflop"] * 1e15 / record["images"] / record["epochs"]
+                return float(per_image * (side / self.side(self.measured_at, spec)) ** 2)
+        return None
+
+    def speed(self, net: str) -> float:
+        """Operations a second: of the net where the bench has it, else of the slowest of its nets."""
+        return self.speeds.get(net) or min(self.speeds.values())
