@@ -20,7 +20,7 @@ INSTALL := $(PIP) --require-hashes
 BUILDERS := awk '/^[a-z]/ { kept = /^(packaging|setuptools|wheel)==/ } kept && !/^ *\#/' requirements.txt
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help repro photos test verify torture bench review check remote pull lint format browser sshd lock audit clean
+.PHONY: help repro photos book test verify torture bench review check remote pull lint format browser sshd lock audit clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -40,6 +40,10 @@ photos: $(VENV)/.installed check ## the same for photographs (photos/params.yaml
 	@dvc metrics show photos/metrics/summary
 	@echo
 	@echo "Report: $(CURDIR)/photos/reports/$(SCALE)/index.html"
+
+book: $(VENV)/.installed ## the books' own protocols, for days, into results/book (ONLY="K7 T4": some ids, SEEDS="14 15": several)
+	@python -m tools.book $(if $(SEEDS),--seeds $(SEEDS)) $(if $(ONLY),--only $(ONLY)) $(if $(filter-out auto,$(JOBS)),--jobs $(JOBS))
+	@python -m tools.results
 
 check: $(VENV)/.installed ## check params.yaml and printed.yaml of both pipelines, and say what is in them
 	@python -m tools.check

@@ -1,26 +1,27 @@
-"""Write the tables of results: every printed number beside ours, in docs/results.md and, in short, in README.md.
+"""Write what a reader sees of results: every printed number beside ours, in README.md, docs/results.md and on a page.
 
     python -m tools.results
 
 Reads  printed.yaml, dvc.yaml, params.yaml, reports/quick/results.json, the same four in photos/; results/book/seed_*/
-Writes what stands between two markers in docs/results.md and README.md
+Writes reports/book/index.html; in short what stands between two markers in README.md, at length in docs/results.md
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
 from relearn.data import records
 from relearn.params import whole
 from relearn.process import atomic, command
-from relearn.report import kept, page, printed
+from relearn.report import book, kept, page, printed
 from relearn.report.kept import Value
 from relearn.report.printed import Row
 
-README, PAGE = Path("README.md"), Path("docs/results.md")
+README, PAGE, HTML = Path("README.md"), Path("docs/results.md"), Path("reports/book/index.html")
 START, END = "<!-- results: written by `python -m tools.results` -->\n", "<!-- /results -->\n"
 PIPELINES = (Path(), Path("photos"))
 MISSING = "not yet run"
@@ -52,6 +53,7 @@ class Line:
     stage: Stage
     quick: str
     ours: Value
+    backbone: str | None  # ours
 
     @property
     def book(self) -> str:
@@ -81,17 +83,27 @@ def main() -> None:
         document = replaced(path.read_text(), tables)
         with atomic.replacing(path) as partial:
             partial.write_text(document)
-    print(f"{PAGE}: {len(lines)} rows, {sum(line.book != MISSING for line in lines)} of them at scale book")
+    with atomic.replacing(HTML) as partial:
+        partial.write_text(book.render([row(line) for line in lines]))
+    print(f"{PAGE}, {HTML}: {len(lines)} rows, {sum(line.book != MISSING for line in lines)} of them at scale book")
 
 
 def read(folder: Path) -> Iterator[Line]:
     """The rows of a pipeline's printed.yaml whose experiments are in its params.yaml."""
     writers = {name: stage for stage in stages(folder) for name in stage.metrics}
+    settings = kept.at_scale(folder)
     quick = {row["metric"]: row for row in records.read_json(folder / "reports/quick/results.json")["rows"]}
     for row in printed.read(folder / printed.FILE):
         if stage := writers.get(row.metric.rpartition(".")[0]):
             got = quick.get(row.metric, {"got": None, "standard_error": None})
-            yield Line(row, folder, stage, text(got["got"], got["standard_error"]), kept.value(row.metric))
+            yield Line(row, folder, stage, text(got["got"], got["standard_error"]), kept.value(row.metric),
+                       printed.backbone_of(settings, row.metric))  # fmt: skip
+
+
+def row(line: Line) -> dict[str, Any]:
+    """A line of the page's first table."""
+    ours = {"got": line.ours.mean, "standard_error": line.ours.error, "n": line.ours.n, "backbone": line.backbone}
+    return line.row.model_dump() | ours
 
 
 def text(value: float | None, error: float | None) -> str:

@@ -33,6 +33,7 @@ matplotlib.rcParams.update({
 def curves(histories: Mapping[str, pd.DataFrame], column: str, y_label: str, printed: Mapping[str, float] | None = None) -> str:
     """One line a training over its epochs. Of shallow and deep nets the net tells the colour, the optimizer the dashes.
 
+    A history with a column `seed` is of several trainings, which have one colour.
     printed: values that the book has for the end of a training, as short lines on the right.
     """
     figure, axes = _axes(5.2, 3.4)
@@ -40,8 +41,11 @@ def curves(histories: Mapping[str, pd.DataFrame], column: str, y_label: str, pri
     for place, (name, history) in enumerate(histories.items()):
         colour = (ORANGE if name.startswith("deep") else BLUE) if chapter else _colour(place)
         style = "--" if chapter and name.endswith("sgd") else "-"
-        marker = "o" if len(history) < 20 else None
-        axes.plot(history["epoch"], history[column], style, color=colour, marker=marker, markersize=3, label=name)
+        trainings = [rows for _, rows in history.groupby("seed")] if "seed" in history else [history]
+        for number, rows in enumerate(trainings):
+            marker = "o" if len(rows) < 20 else None
+            axes.plot(rows["epoch"], rows[column], style, color=colour, marker=marker, markersize=3,
+                      lw=1 if len(trainings) > 1 else None, label=None if number else name)  # fmt: skip
         if printed and name in printed:
             axes.plot([1.0, 1.04], [printed[name]] * 2, color=colour, lw=2, transform=axes.get_yaxis_transform(), clip_on=False)
     axes.set(xlabel="epoch", ylabel=y_label)

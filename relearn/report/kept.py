@@ -9,11 +9,13 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from relearn.data import records
+from relearn.params import whole
+from relearn.params.whole import Params
 
 BOOK = Path("results/book")
 RUNS = "runs.json"
@@ -40,6 +42,17 @@ def files(name: str, book: Path = BOOK) -> dict[int, Path]:
     """`metrics/evaluate/lenet.json` of each seed that has it; of one that ran on several processors the first's."""
     by_seed = {seed: [folder / name for folder in folders if (folder / name).is_file()] for seed, folders in seeds(book).items()}
     return {seed: paths[0] for seed, paths in by_seed.items() if paths}
+
+
+def at_scale(folder: Path, scale: str = "book") -> Params:
+    """The parameters of the pipeline in `folder` at a scale that need not be the one in force."""
+    raw = whole.read(folder / whole.FILE) | {"scale": scale}
+    return whole.with_recipes(Params.model_validate(whole.resolved(raw, scale)))
+
+
+def runs(folder: Path) -> dict[str, dict[str, Any]]:
+    """What runs.json says of each stage: processor, precision, threads, versions, seconds (null: taken from DVC's cache)."""
+    return records.read_json(folder / RUNS) if (folder / RUNS).is_file() else {}
 
 
 def value(metric: str, book: Path = BOOK) -> Value:

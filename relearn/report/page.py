@@ -35,6 +35,7 @@ def render(
     return templates.get_template("page.html.j2").render(
         results={**results, "rows": rows},
         scale=results["scale"],
+        digest=results.get("digest", ""),  # of results/book, on its page
         figures=figures,
         sections=[(section.id, section.title) for section in figures] + [("times", "Where the time went")],
         timings=timings,
@@ -50,7 +51,7 @@ def texts(row: Mapping[str, Any]) -> dict[str, str]:
     if printed is None or got is None:
         shown = [
             "" if printed is None else with_error(printed, row["printed_error"]),
-            "undefined" if got is None else with_error(got, row["standard_error"]),
+            ("not yet run" if row.get("n") == 0 else "undefined") if got is None else with_error(got, row["standard_error"]),
         ]
         return {"printed_text": shown[0], "got_text": shown[1], "difference_text": ""}
     difference = got - printed

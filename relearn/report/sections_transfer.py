@@ -113,8 +113,8 @@ def photographs(settings: Params, key: str) -> Section:
         [figures.curves(histories, measure, measure.replace("val_", "holdout ")),
          figures.bars(classes, per_class, "share classified correctly"),
          figures.confusion(percent(phases["tuned"], classes), classes, "after both phases")],
-        sheet=pictures.file_uri(PLOTS / f"gather/{key}.png"),
-        table=report(phases),
+        sheet=pictures.file_uri(sheet) if (sheet := PLOTS / f"gather/{key}.png").is_file() else "",
+        table=report(phases) if all((PLOTS / f"evaluate/{model}.json").is_file() for model in phases.values()) else [],
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from relearn.data import processor
 from relearn.params import whole
 from relearn.params.training import Finetune, Fit, LearningCurve
 from relearn.params.whole import Params
+from relearn.report import kept
 from relearn.training import compute
 
 BENCH = Path("bench/results.json")
@@ -21,17 +22,17 @@ GUESSES = {"classify": 600.0, "style_transfer": 600.0, "augment": 120.0, "tsne":
 OTHERS = 10.0
 
 
+def measured_on() -> str:
+    """The machine behind the bench's rates."""
+    machine = json.loads(BENCH.read_text())["machine"]
+    return f"{machine['cpu']}, {machine['cores']} cores"
+
+
 class Estimate(NamedTuple):
     """Seconds of a stage, and where they come from."""
 
     seconds: float
     source: str
-
-
-def at_scale(folder: Path, scale: str) -> Params:
-    """The parameters of a pipeline at a scale that need not be the one in force."""
-    raw = whole.read(folder / whole.FILE) | {"scale": scale}
-    return whole.with_recipes(Params.model_validate(whole.resolved(raw, scale)))
 
 
 def of_stages(names: Iterable[str], scale: str, before: Mapping[str, float]) -> dict[str, Estimate]:
@@ -44,7 +45,7 @@ def of_stages(names: Iterable[str], scale: str, before: Mapping[str, float]) -> 
     found = {}
     for name in names:
         kind, _, key = name.rpartition(":")[2].partition("@")
-        counted = None if name in before else counters.get(kind, lambda _: None)(key or kind)
+        counted = counters[kind](key or kind) if kind in counters and name not in before else None
         if name in before:
             found[name] = Estimate(before[name], BEFORE)
         elif counted is not None:
@@ -59,8 +60,8 @@ class Rates:
 
     def __init__(self, scale: str) -> None:
         bench = json.loads(BENCH.read_text())
-        self.settings, self.photos = at_scale(Path(), scale), at_scale(Path("photos"), scale)
-        self.measured_at = at_scale(Path(), whole.read()["scale"])  # of metrics/train
+        self.settings, self.photos = kept.at_scale(Path(), scale), kept.at_scale(Path("photos"), scale)
+        self.measured_at = kept.at_scale(Path(), whole.read()["scale"])  # of metrics/train
         cores = processor.cores() / bench["machine"]["cores"]
         nets = {key: figures for key, figures in bench["measured"]["training"].items() if isinstance(figures, dict)}
         peaks = nets.pop("peak_tflops")
