@@ -37,8 +37,8 @@ def render(rows: list[dict[str, Any]], more: Iterable[Section] = ()) -> str:
     rows: those of the tables, with ours as `got`, `standard_error` and `n`. more: sections that stand first.
     """
     seeds = kept.seeds()
-    first = kept.runs(next(iter(seeds.values()))[0]) if seeds else {}
-    noted = [run for folders in seeds.values() for folder in folders for run in kept.runs(folder).values()]
+    first = kept.runs(next(iter(seeds.values()))) if seeds else {}
+    noted = [run for folder in seeds.values() for run in kept.runs(folder).values()]
     machine = {name: " or ".join(sorted({str(run[name]) for run in noted})) for name in ("precision", "threads", "processor")}
     results = {
         "scale": "book",
@@ -105,16 +105,15 @@ def present(settings: Params) -> Params:
 
 def files() -> list[str]:
     """What is kept of any seed, as its name in the seed's folder."""
-    folders = [folder for folders in kept.seeds().values() for folder in folders]
-    names = {path.relative_to(folder).as_posix() for folder in folders for path in folder.glob("*/**/*") if path.is_file()}
-    return sorted(names)
+    folders = kept.seeds().values()
+    return sorted({path.relative_to(each).as_posix() for each in folders for path in each.glob("*/**/*") if path.is_file()})
 
 
 def digest() -> str:
     """A hash of all that is kept, by which a test sees whether the page is of it."""
     found = hashlib.sha256()
-    for path in sorted(kept.BOOK.glob("seed_*/**/*")):
-        if path.is_file():
+    for folder in kept.seeds().values():
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             found.update(f"{path.as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return found.hexdigest()
 

@@ -1,8 +1,8 @@
 """results/book: what is kept of runs at the books' own protocols, by seed, and its numbers.
 
 results/book/seed_14/ has metrics/ and plots/ as a run has them, of photographs without their pictures; the params.yaml and
-dvc.lock they come from; and runs.json, which says of each stage on what it ran. Where a stage has run on two processors,
-the second one's files are in seed_14-<processor>/.
+dvc.lock they come from; and runs.json, which says of each stage on what it ran. What a second processor gave is in
+seed_14-<processor>/, to compare; no table is made from it.
 """
 
 import math
@@ -29,19 +29,15 @@ class Value(NamedTuple):
     n: int = 0
 
 
-def seeds(book: Path = BOOK) -> dict[int, list[Path]]:
-    """The folders of each seed: seed_14 first, then those of other processors."""
-    found: dict[int, list[Path]] = {}
-    for path in sorted(book.glob("seed_*")):
-        if match := re.fullmatch(r"seed_(\d+)(-.+)?", path.name):
-            found.setdefault(int(match[1]), []).append(path)
+def seeds(book: Path = BOOK) -> dict[int, Path]:
+    """The folder of each seed."""
+    found = {int(match[1]): path for path in book.glob("seed_*") if (match := re.fullmatch(r"seed_(\d+)", path.name))}
     return dict(sorted(found.items()))
 
 
 def files(name: str, book: Path = BOOK) -> dict[int, Path]:
-    """`metrics/evaluate/lenet.json` of each seed that has it; of one that ran on several processors the first's."""
-    by_seed = {seed: [folder / name for folder in folders if (folder / name).is_file()] for seed, folders in seeds(book).items()}
-    return {seed: paths[0] for seed, paths in by_seed.items() if paths}
+    """`metrics/evaluate/lenet.json` of each seed that has it."""
+    return {seed: folder / name for seed, folder in seeds(book).items() if (folder / name).is_file()}
 
 
 def at_scale(folder: Path, scale: str = "book") -> Params:

@@ -35,7 +35,7 @@ Entries = dict[str, dict[str, Any]]
 def is_kept(out: str, pipeline: str = "") -> bool:
     """Whether an output, seen from its pipeline's folder ("" or "photos/"), goes to results/book."""
     shown = PICTURES_OF_PHOTOS if pipeline else PICTURES
-    return out.startswith(("metrics/", "plots/")) and not out.startswith((*shown, "metrics/summary"))
+    return out.startswith(("metrics/", "plots/")) and not out.startswith((*shown, "metrics/summary", "metrics/claims"))
 
 
 def here() -> str:
@@ -82,11 +82,10 @@ class Keeper:
     def seconds_before(self) -> dict[str, float]:
         """Seconds of stages that ran on this processor before, with whichever seed."""
         found: dict[str, float] = {}
-        for folders in kept.seeds(self.folder.parent).values():
-            for folder in folders:
-                for name, run in kept.runs(folder).items():
-                    if run["processor"] == here() and run.get("seconds") is not None:
-                        found[name] = run["seconds"]
+        for folder in sorted(self.folder.parent.glob("seed_*")):
+            for name, run in kept.runs(folder).items():
+                if run["processor"] == here() and run["seconds"] is not None:
+                    found[name] = run["seconds"]
         return found
 
     def _keep_all(self) -> None:
