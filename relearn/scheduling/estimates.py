@@ -4,10 +4,10 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from relearn.checks import shapes
-from relearn.data import processor
+from relearn.data import processor, records
 from relearn.params import whole
 from relearn.params.training import Finetune, Fit, LearningCurve
 from relearn.params.whole import Params
@@ -137,13 +137,17 @@ class Rates:
         return spec.side or shapes.view_side(settings, spec.labels) or 32
 
     def operations(self, net: str, side: int) -> float | None:
-        """Operations of an image in training, from a training with this net in metrics/, whose images may be of another side."""
-        for key, spec in self.measured_at.train.items():
-            if spec.net == net and (path := TRAINED / f"{key}.json").is_file():
-                record: dict[str, Any] = json.loads(path.read_text())
-                per_image = record["petaflop"] * 1e15 / record["images"] / record["epochs"]
-                return float(per_image * (side / self.side(self.measured_at, spec)) ** 2)
-        return None
+        """Operations of an image in training, from the training in metrics/ with this net on images of about this side."""
+        sides = {
+            key: self.side(self.measured_at, spec)
+            for key, spec in self.measured_at.train.items()
+            if spec.net == net and (TRAINED / f"{key}.json").is_file()
+        }
+        if not sides:
+            return None
+        key = min(sides, key=lambda key: abs(sides[key] - side))
+        record = records.read_json(TRAINED / f"{key}.json")
+        return float(record["petaflop"] * 1e15 / record["images"] / record["epochs"] * (side / sides[key]) ** 2)
 
     def speed(self, net: str) -> float:
         """Operations a second: of the net where the bench has it, else of the slowest of its nets."""

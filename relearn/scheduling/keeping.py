@@ -105,11 +105,11 @@ class Keeper:
                 aside[stage] = any(is_aside(dep) for dep in deps if dep) or self._of_another(stage, entries[stage])
             return aside[stage]
 
+        ended = {stage: entry for stage, entry in entries.items() if self._ended(stage, entry)}
         for folder, apart in ((self.folder, False), (self.beside, True)):
-            if mine := {
-                stage: entry for stage, entry in entries.items() if is_aside(stage) is apart and self._ended(stage, entry)
-            }:
-                self._keep(folder, mine)
+            if mine := {stage for stage, entry in ended.items() if self._files(stage, entry) and is_aside(stage) is apart}:
+                inputs = {stage for stage, entry in ended.items() if not self._files(stage, entry)}
+                self._keep(folder, {stage: entry for stage, entry in ended.items() if stage in mine | inputs})
 
     def _keep(self, folder: Path, entries: Entries) -> None:
         """Copies the files of these stages to `folder`, notes the runs, and puts locks and parameters beside them."""
