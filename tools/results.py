@@ -9,6 +9,7 @@ Writes reports/book/index.html; in short what stands between two markers in READ
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +74,8 @@ class Line:
 
     @property
     def of_note(self) -> bool:
-        """Whether README shows it: a number that the book printed, or one of ours that stands beside such numbers."""
-        return not self.row.detail and (self.row.printed is not None or self.book != MISSING)
+        """Whether README shows it: a share that the book printed, and none of its details."""
+        return not self.row.detail and self.row.printed is not None and self.row.printed <= 1
 
 
 def main() -> None:
@@ -131,9 +132,23 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def headline(lines: Sequence[Line]) -> str:
-    """README's table."""
-    rows = [(line.row.id, line.row.what, line.printed, line.book, line.n) for line in lines if line.of_note]
+    """README's table. Rows of an id that begin alike up to their last comma share one, unless the book gives errors."""
+    rows = []
+    for (name, common), group in groupby((line for line in lines if line.of_note), key=shared):
+        several = list(group)
+        ends = [line.row.what.removeprefix(f"{common}, ") for line in several]
+        what = f"{common}: {', '.join(ends)}" if len(several) > 1 else several[0].row.what
+        n = " / ".join(dict.fromkeys(line.n for line in several))
+        rows.append(
+            (name, what, *(" / ".join(cell) for cell in ([line.printed for line in several], [line.book for line in several])), n)
+        )
     return table(("id", "experiment", "printed", OURS, "n"), rows)
+
+
+def shared(line: Line) -> tuple[str, str]:
+    """What lines of README's table that share a row have in common."""
+    begins, comma, _ = line.row.what.rpartition(", ")
+    return line.row.id, begins if comma and line.row.printed_error is None and ":" not in line.row.what else line.row.what
 
 
 def replaced(document: str, tables: str) -> str:

@@ -1,5 +1,6 @@
 """README and docs/ hold against the project: tables, links, commands, names, blocks of YAML."""
 
+import html
 import json
 import re
 import shlex
@@ -10,6 +11,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.stats
 import yaml
@@ -19,7 +21,7 @@ from markdown_it.token import Token
 
 from relearn import checks
 from relearn.params.base import Compute
-from relearn.report import printed
+from relearn.report import book, printed
 from tests.conftest import ROOT
 from tools import results
 
@@ -131,30 +133,73 @@ def cells(line: str) -> list[str]:
 
 
 def test_the_readmes_figures_are_those_of_results_book():
-    rows = [cells(line) for line in README.splitlines() if re.match(r"\| [A-Z]\d \|", line)]
+    rows = [row for line in README.splitlines() if re.match(r"\| [A-Z]\d \|", line) for row in apart(cells(line))]
     by_name = {(row.id, row.what): row for path in ("", "photos/") for row in printed.read(ROOT / f"{path}printed.yaml")}
-    assert [row[1] for row in rows if row[3] != "not yet run"][:3] == [
-        "shallow, Adadelta: accuracy", "animal or vehicle: accuracy", "multiclass: accuracy"]  # fmt: skip
-    for identity, what, _, ours, n in rows:
-        name, _, column = by_name[identity, what].metric.rpartition(".")
-        records = [json.loads(path.read_text()) for path in ROOT.glob(f"results/book/seed_*/{name}.json")]
-        values = [record[column] for record in records]
-        if not values:
-            assert (ours, n) == ("not yet run", "")
-            continue
-        shown = re.fullmatch(r"([\d,.]+)(?: ± ([\d.]+))?", ours)
-        assert shown
-        assert float(shown[1].replace(",", "")) == pytest.approx(np.mean(values), abs=5.1e-5)
-        repeated = records[0].get("repeats", 1) if column == "accuracy" else 1
-        error = scipy.stats.sem(values) if len(values) > 1 else records[0]["standard_error"] if repeated > 1 else None
-        assert (shown[2] is None) == (error is None)
-        assert error is None or float(shown[2]) == pytest.approx(error, abs=5.1e-5)
-        assert n == str(max(len(values), repeated))
+    assert len(rows) > 30
+    for identity, what, printed_text, ours, n in rows:
+        row = by_name[identity, what]
+        assert float(printed_text.partition(" ")[0]) == pytest.approx(row.printed, abs=5.1e-5)
+        check_against_the_files(row.metric, ours, n)
+
+
+def apart(row: list[str]) -> Iterator[list[str]]:
+    """The rows of the table that share one of README's: `a: b, c` with two values."""
+    identity, what, printed_text, ours, n = row
+    if " / " not in ours:
+        yield row
+        return
+    common, _, ends = what.partition(": ")
+    for end, *values in zip(ends.split(", "), printed_text.split(" / "), ours.split(" / "), strict=True):
+        yield [identity, f"{common}, {end}", *values, n]
+
+
+def check_against_the_files(metric: str, ours: str, n: str) -> None:
+    """Whether a number that a reader sees, with its error and n, is that of results/book."""
+    name, _, column = metric.rpartition(".")
+    folders = [path for path in sorted(ROOT.glob("results/book/seed_*")) if path.name[5:].isdigit()]
+    files = [path for folder in folders if (path := folder / f"metrics/{name}.json").is_file()]
+    kept = [record for path in files if column in (record := json.loads(path.read_text()))]
+    if not kept:
+        assert (ours, n) == ("not yet run", "")
+        return
+    shown = re.fullmatch(r"([\d,.]+)(?: ± ([\d.]+))?", ours)
+    assert shown
+    values = [record[column] for record in kept]
+    error, count = scipy.stats.sem(values) if len(set(values)) > 1 else None, len(values)
+    if column == "accuracy" and "standard_error" in kept[0]:
+        error, count = kept[0]["standard_error"], kept[0]["repeats"]
+        if len(kept) > 1:  # each training of all seeds
+            tables = [pd.read_csv(path.parents[2] / f"plots/{name}.csv") for path in files]
+            rows = [table[table["images"] == table["images"].max()] if "images" in table else table for table in tables]
+            values = pd.concat(rows)["accuracy"].tolist()
+            error, count = scipy.stats.sem(values), len(values)
+    assert float(shown[1].replace(",", "")) == pytest.approx(np.mean(values), abs=5.1e-5)
+    assert (shown[2] is None) == (error is None)
+    assert error is None or float(shown[2]) == pytest.approx(error, abs=5.1e-5)
+    assert n == str(count)
 
 
 def test_every_kept_score_stands_in_the_tables(lines):
-    kept = {path.relative_to(ROOT / "results/book").with_suffix("").parts[1:] for path in ROOT.glob("results/book/**/*.json")}
-    assert {"/".join(parts) for parts in kept if parts[0] != "train"} <= {line.row.metric.rpartition(".")[0] for line in lines}
+    kept = {
+        path.relative_to(ROOT / "results/book").with_suffix("").parts[2:]
+        for path in ROOT.glob("results/book/*/metrics/**/*.json")
+    }
+    scored = {"/".join(parts) for parts in kept if parts[0] not in ("train", "describe", "gather", "transfer", "style_transfer")}
+    assert scored <= {line.row.metric.rpartition(".")[0] for line in lines}
+
+
+def test_the_page_shows_results_book_as_it_is(lines, monkeypatch):
+    """Its numbers, and by a hash that all else on it is of the same files."""
+    monkeypatch.chdir(ROOT)
+    page = results.HTML.read_text()
+    assert re.findall(r'<meta name="results" content="(\w+)">', page) == [book.digest()]
+    first, folded, *_ = page.split("<tbody>")[1:]
+    for part, shown in ((first, False), (folded, True)):
+        rows = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in part.partition("</tbody>")[0].split("<tr")[1:]]
+        expected = [line for line in lines if line.row.detail == shown]
+        assert [html.unescape(row[1].partition(" <small>")[0]) for row in rows] == [line.row.what for line in expected]
+        for row, line in zip(rows, expected, strict=True):
+            check_against_the_files(line.row.metric, re.sub(r"</?b>", "", row[3]), row[4])
 
 
 def test_the_metrics_in_git_are_the_committed_reports():
