@@ -26,14 +26,14 @@ def book(tmp_path):
 def test_one_training_a_seed_gives_the_mean_over_the_seeds_of_the_first_processor(book):
     values = [values[0] for values in SEEDS.values()]
     mean, error, n = kept.value("evaluate/b.accuracy", book)
-    assert (mean, error, n) == (pytest.approx(np.mean(values)), pytest.approx(scipy.stats.sem(values)), 3)
+    assert [mean, error, n] == pytest.approx([np.mean(values), scipy.stats.sem(values), 3])
 
 
 @pytest.mark.parametrize("column", ["accuracy", "accuracy_300"])
 def test_repeats_of_several_seeds_are_put_together(book, column):
     together = np.concatenate(list(SEEDS.values()))
     mean, error, n = kept.value(f"finetune/a.{column}", book)
-    assert (mean, error, n) == (pytest.approx(together.mean()), pytest.approx(scipy.stats.sem(together), abs=1e-6), 9)
+    assert [mean, error, n] == pytest.approx([together.mean(), scipy.stats.sem(together), 9], abs=1e-6)
 
 
 def test_one_training_and_what_no_seed_changes_have_no_error(book):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from typing import Any
 
 import pytest
 import yaml
@@ -17,7 +18,8 @@ class Copy:
     """A working copy whose stages have ended as its dvc.lock says."""
 
     def __init__(self, folder):
-        self.folder, self.entries = folder, {"": {}, "photos/": {}}
+        self.folder = folder
+        self.entries: dict[str, dict[str, Any]] = {"": {}, "photos/": {}}
         (folder / "photos").mkdir(parents=True)
         for name in ("params.yaml", "photos/params.yaml"):
             shutil.copy(ROOT / name, folder / name)
