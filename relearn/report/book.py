@@ -31,12 +31,12 @@ OF_PHOTOS = ("metrics/gather/{}.json", "metrics/classify/{}_probe.json",
              *(name.format(f"{{}}_{phase}") for name in TRAINED for phase in ("head", "tuned")))  # fmt: skip
 
 
-def render(rows: list[dict[str, Any]], more: Iterable[Section] = ()) -> str:
+def render(rows: list[dict[str, Any]], more: Iterable[Section] = (), folder: Path = kept.BOOK) -> str:
     """The page as HTML, the same bytes for the same results.
 
     rows: those of the tables, with ours as `got`, `standard_error` and `n`. more: sections that stand first.
     """
-    seeds = kept.seeds()
+    seeds = kept.seeds(folder)
     first = kept.runs(next(iter(seeds.values()))) if seeds else {}
     noted = [run for folder in seeds.values() for run in kept.runs(folder).values()]
     machine = {name: " or ".join(sorted({str(run[name]) for run in noted})) for name in ("precision", "threads", "processor")}
@@ -46,7 +46,7 @@ def render(rows: list[dict[str, Any]], more: Iterable[Section] = ()) -> str:
         "machine": machine,
         "rows": rows,
         "experiments": {},
-        "digest": digest(),
+        "digest": digest(folder),
     }
     seconds = {name: run["seconds"] for name, run in first.items() if run.get("seconds") is not None}
     times = dict(sorted(seconds.items(), key=lambda item: -item[1]))
@@ -55,17 +55,17 @@ def render(rows: list[dict[str, Any]], more: Iterable[Section] = ()) -> str:
         for name, version in run.get("versions", {}).items():
             versions.setdefault(name, set()).add(version)
     made_with = {name: " or ".join(sorted(found)) for name, found in versions.items()}
-    return page.render(results, [*more, *built(rows)], times, (), len(seconds), made_with)
+    return page.render(results, [*more, *built(rows, folder)], times, (), len(seconds), made_with)
 
 
-def built(rows: list[dict[str, Any]]) -> list[Section]:
+def built(rows: list[dict[str, Any]], folder: Path = kept.BOOK) -> list[Section]:
     """The sections of both pipelines, of what is kept."""
-    with put_together() as (settings, photos):
+    with put_together(folder) as (settings, photos):
         return [*sections.build(settings, rows), *sections.build(photos, rows)]
 
 
 @contextlib.contextmanager
-def put_together() -> Iterator[tuple[Params, Params]]:
+def put_together(folder: Path) -> Iterator[tuple[Params, Params]]:
     """A folder like one in which a run has ended, entered: metrics/ and plots/ of the first seed that has each file.
 
     Gives the parameters of both pipelines, with the experiments that have all their files. Tables of single trainings have
@@ -74,9 +74,9 @@ def put_together() -> Iterator[tuple[Params, Params]]:
     settings, photos = kept.at_scale(Path()), kept.at_scale(Path("photos"))
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
-        for file in files():
+        for file in files(folder):
             (place / file).parent.mkdir(parents=True, exist_ok=True)
-            paths = kept.files(file)
+            paths = kept.files(file, folder)
             if file.startswith(ALL_SEEDS):
                 tables = [pd.read_csv(path).assign(seed=seed) for seed, path in paths.items()]
                 pd.concat(tables).to_csv(place / file, index=False)
@@ -103,18 +103,18 @@ def present(settings: Params) -> Params:
     return settings.model_copy(update={**have, **shown})
 
 
-def files() -> list[str]:
+def files(folder: Path) -> list[str]:
     """What is kept of any seed, as its name in the seed's folder."""
-    folders = kept.seeds().values()
+    folders = kept.seeds(folder).values()
     return sorted({path.relative_to(each).as_posix() for each in folders for path in each.glob("*/**/*") if path.is_file()})
 
 
-def digest() -> str:
+def digest(folder: Path = kept.BOOK) -> str:
     """A hash of all that is kept, by which a test sees whether the page is of it."""
     found = hashlib.sha256()
-    for folder in kept.seeds().values():
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            found.update(f"{path.as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    for each in kept.seeds(folder).values():
+        for path in sorted(path for path in each.rglob("*") if path.is_file()):
+            found.update(f"{path.relative_to(folder).as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return found.hexdigest()
 
 
