@@ -40,7 +40,8 @@ def imported(path: str) -> set[str]:
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "relearn":
             package = (node.module or "").replace(".", "/")
             for alias in node.names:
-                candidates = (f"{package}/{alias.name}.py", f"{package}.py", f"{package}/{alias.name}/__init__.py")
+                candidates = (f"{package}/{alias.name}.py", f"{package}.py", f"{package}/{alias.name}/__init__.py",
+                              f"{package}/__init__.py")  # fmt: skip
                 modules.add(next(name for name in candidates if (ROOT / name).is_file()))
     return modules
 
