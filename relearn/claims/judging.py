@@ -1,5 +1,6 @@
 """A verdict for each claim: holds, does not hold, undecided, or not yet run."""
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,8 +21,9 @@ PAIRS = 3  # seeds in common with which a paired test loses less by its fewer de
 class Verdict:
     """A claim and what our runs say to it.
 
-    effect, low, high: the difference in the units of its metric and its 95 % interval. n: of `unit`. p: two-sided, Holm's
-    correction within the family made. decide_at: for an undecided one the n of `unit` that would decide.
+    effect, low, high: the difference in the units of its metric and its 95 % interval. n: of `unit`. p: two-sided, of an effect
+    on the nearer boundary of `region`, Holm's correction within the family made. decide_at: for an undecided one the n of
+    `unit` that would decide.
     """
 
     id: str
@@ -38,6 +40,7 @@ class Verdict:
     decide_at: int | None = None
     unit: Unit | None = None
     where: str = ""
+    region: tuple[float | None, float | None] = (None, None)  # of the effect, if the claim holds; None: open
 
 
 def verdicts(results: Path, file: Path = schema.FILE) -> list[Verdict]:
@@ -62,7 +65,13 @@ def family(claim: Claim) -> str:
 
 def missing(key: str, claim: Claim) -> Verdict:
     """The verdict without numbers."""
-    return Verdict(key, claim.chapter, claim.claim, note=claim.note, where=claim.where)
+    return Verdict(key, claim.chapter, claim.claim, note=claim.note, where=claim.where, region=bounded(claim))
+
+
+def bounded(claim: Claim) -> tuple[float | None, float | None]:
+    """The region of a claim, None for what is infinite."""
+    low, high = (boundary if math.isfinite(boundary) else None for boundary in claim.region)
+    return low, high
 
 
 def verdict(key: str, claim: Claim, estimate: Estimate, p: float, group: Mapping[str, float]) -> Verdict:
@@ -74,7 +83,7 @@ def verdict(key: str, claim: Claim, estimate: Estimate, p: float, group: Mapping
     low, high = estimate.interval
     return Verdict(
         key, claim.chapter, claim.claim, estimate.test, estimate.effect, low, high, estimate.n, p, says,
-        "; ".join(filter(None, (claim.note, estimate.note, raw))), needed, estimate.unit, claim.where,
+        "; ".join(filter(None, (claim.note, estimate.note, raw))), needed, estimate.unit, claim.where, bounded(claim),
     )  # fmt: skip
 
 
@@ -120,7 +129,7 @@ def file_of(measure: str) -> str:
 def support(estimate: Estimate, region: tuple[float, float]) -> float:
     """Standard errors from the boundary into the region."""
     depth = estimate.depth(region)
-    return depth / estimate.error if estimate.error else np.copysign(np.inf, depth) if depth else 0.0
+    return depth / estimate.error if estimate.error else math.copysign(math.inf, depth) if depth else 0.0
 
 
 def estimated(first: Numbers, second: Numbers | None, claim: Claim, same: bool) -> Estimate | None:
