@@ -3,12 +3,13 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
 from relearn import checks
-from relearn.claims import schema
+from relearn.claims import schema, verdicts
 from relearn.params.base import ParamsError
 from relearn.report import printed
 from tests.conftest import ROOT
@@ -97,3 +98,38 @@ def test_epochs_of_the_claims_are_among_those_of_scale_book():
 def test_every_chapter_of_the_claims_is_an_id_of_the_printed_numbers():
     rows = [row for path in ("", "photos/") for row in printed.read(ROOT / f"{path}printed.yaml")]
     assert {claim.chapter for claim in CLAIMS.values()} <= {row.id for row in rows}
+
+
+@pytest.mark.parametrize("seeds", [[14], [14, 15, 16]])
+def test_every_claim_has_a_verdict_when_everything_was_run(results, seeds):
+    """With made-up numbers; of repeats as `finetune` and `learning_curve` write them."""
+    random = np.random.default_rng(3)
+    for seed in seeds:
+        records: dict[str, dict[str, float]] = {}
+        for measure in MEASURES:
+            file, _, column = measure.partition("[")[0].rpartition(".")
+            kind, share = file.partition("/")[0], round(float(random.uniform(0.4, 0.9)), 6)
+            repeats = [f"{repeat},{random.uniform(0.4, 0.9):.4f},{random.uniform(0.4, 0.6):.4f}" for repeat in range(1, 7)]
+            if kind == "history":
+                values = random.uniform(0.1, 0.9, (60, 3))
+                rows = (f"{epoch},{','.join(map(str, each))}" for epoch, each in enumerate(values, 1))
+                results.table(seed, file, "epoch,loss,val_error,val_accuracy", *rows)
+            elif kind == "finetune":
+                results.table(seed, file, "repeat,accuracy,accuracy_before", *repeats)
+                records.setdefault(file, {"repeats": 6})[column] = share
+            elif kind == "learning_curve":
+                rows = (f"{count},{row}" for count in (5900, 3000, 1800, 600, 300) for row in repeats)
+                results.table(seed, file, "images,repeat,accuracy,other", *rows)
+                records.setdefault(file, {"repeats": 6})[column] = share
+            else:
+                record = records.setdefault(file, {"images": 2000, "test_images": 2000})
+                record[column] = share if "accuracy" in column else int(1000 * share)
+        for file, record in records.items():
+            results.metrics(seed, file, **record)
+        digits = [f"random_forest,{a},{b},{random.uniform(0, 5):.4f}" for a in range(10) for b in range(10)]
+        results.table(seed, "classify/embedded", "classifier,actual,predicted,percent", *digits)
+    found = verdicts(results.folder, ROOT / schema.FILE)
+    assert [verdict.id for verdict in found if verdict.verdict == "not yet run"] == []
+    assert len(found) == len(CLAIMS)
+    units = {verdict.unit for verdict in found}
+    assert units == ({"trainings"} if len(seeds) > 1 else {"trainings", "images", "epochs"})
