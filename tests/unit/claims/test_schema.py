@@ -91,7 +91,7 @@ def test_epochs_of_the_claims_are_among_those_of_scale_book():
             ends[match[1]] = max(int(match[2]), ends.get(match[1], 0))
     assert ends
     for key, last in ends.items():
-        block = raw[key] if key in raw else photos["recipes"]["frozen"]["head"]
+        block = raw.get(key) or photos["recipes"][photos["datasets"][key.removesuffix("_head")]["recipe"]]["head"]
         assert last <= block["epochs"]["book"], key
 
 
