@@ -1,8 +1,8 @@
-"""Check params.yaml and printed.yaml of both pipelines, and say what is in them. All mistakes are told at once.
+"""Check params.yaml and printed.yaml of both pipelines and claims.yaml, and say what is in them. All mistakes are told at once.
 
     python -m tools.check
 
-Reads  params.yaml, printed.yaml, photos/params.yaml, photos/printed.yaml
+Reads  params.yaml, printed.yaml, photos/params.yaml, photos/printed.yaml, claims.yaml
 Writes nothing
 """
 
@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from relearn import checks
+from relearn.claims import schema
 from relearn.data import places
 from relearn.params.base import ParamsError
 from relearn.params.whole import Params
@@ -25,6 +26,7 @@ def main() -> None:
     os.chdir(places.top())
     lines: list[str] = []
     mistakes: list[str] = []
+    written: set[str] = set()
     for folder in ("", "photos/"):
         prefix = folder.replace("/", ": ")
         with contextlib.chdir(folder or "."):
@@ -34,8 +36,13 @@ def main() -> None:
             except ParamsError as error:  # one in what both pipelines share is told once
                 mistakes += [prefix + line for line in str(error).splitlines() if line not in mistakes]
             else:
+                written |= printed.metric_files(settings) | {f"history/{key}" for key in [*settings.train, *settings.transfer]}
                 for line in absent(settings):
                     print(f"warning: {prefix}{line}", file=sys.stderr)
+    try:
+        lines += claimed(written)
+    except ParamsError as error:
+        mistakes += str(error).splitlines()
     if mistakes:
         raise ParamsError("\n".join(mistakes))
     print("\n".join(lines))
@@ -50,6 +57,14 @@ def described(settings: Params) -> list[str]:
     if left_out := len(printed.read()) - len(rows):
         lines.append(f"printed.yaml: {left_out} numbers have no experiment in params.yaml, and are left out")
     return lines
+
+
+def claimed(written: set[str]) -> list[str]:
+    """A line about claims whose experiments are in neither pipeline, if any. ParamsError with a line for each mistake."""
+    claims = schema.read().values()
+    files = [{measure.partition(".")[0] for measure in [*claim.first, *(claim.second or [])]} for claim in claims]
+    without = sum(not each <= written for each in files)
+    return [f"claims.yaml: {without} claims have no experiment in params.yaml, and stay as they are"] if without else []
 
 
 def absent(settings: Params) -> list[str]:

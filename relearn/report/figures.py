@@ -14,7 +14,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
 PIXELS_PER_INCH = 108  # on the page, at most: letters of the same size in every figure
 LARGE = 700  # pixels: a figure from that width on has a row of the page for itself
@@ -243,6 +243,30 @@ def costs(table: pd.DataFrame) -> str:
     axes.xaxis.set_minor_formatter(NullFormatter())  # of less than a decade they would run into one another
     axes.margins(0.12)
     return _svg(figure, "accuracy over the operations of each training")
+
+
+def effects(table: pd.DataFrame, colours: Mapping[str, str]) -> str:
+    """Differences of shares with their intervals, one a row; behind each a bar from its column `from` to `to`.
+
+    colours: of each value of the column `verdict`.
+    """
+    figure, axes = _axes(7.2, 0.9 + 0.24 * len(table))
+    axes.set_xscale("symlog", linthresh=0.02, linscale=0.6)
+    for place, row in enumerate(table.to_dict("records")):
+        axes.plot([row["from"], row["to"]], [place] * 2, color=INK, alpha=0.12, lw=8, solid_capstyle="butt")
+        axes.plot([row["low"], row["high"]], [place] * 2, color=colours[row["verdict"]], lw=2)
+        axes.plot([row["effect"]], [place], "o", color=colours[row["verdict"]], markersize=4.5)
+    for name, colour in colours.items():
+        axes.plot([], [], "o-", color=colour, markersize=4.5, label=name)
+    axes.axvline(0, color=INK, lw=0.6)
+    points = (1, 5, 20, 50)
+    axes.set_xticks([0, *(sign * point / 100 for sign in (-1, 1) for point in points)])
+    axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:+g}" if value else "0")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_yticks(range(len(table)), table["name"])
+    axes.set(xlabel="difference, percentage points", xlim=(-1, 1), ylim=(len(table) - 0.4, -0.6))
+    _legend(axes, len(colours))
+    return _svg(figure, f"{len(table)} differences with 95 % intervals")
 
 
 def _colour(place: int) -> str:

@@ -11,7 +11,7 @@ from tests.support import clones, torture
 
 CHAIN = [
     "finetune@freeze_both", "tsne@digits_3_5_8", "tune@head_grid", "predict@photographs",
-    "evaluate@animal_vehicle", "learning_curve@lenet", "classify@raw", "describe@first_2000", "style_transfer@pagoda",
+    "evaluate@animal_vehicle", "learning_curve@lenet", "classify@raw", "describe@first_2000", "style_transfer@pagoda", "claims",
 ]  # fmt: skip
 # Their bytes are compared by `make torture`: twenty graphs to trace, and a script that another stage runs, too.
 ELSEWHERE = {"one_vs_rest", "repeat"}

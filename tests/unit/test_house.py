@@ -21,6 +21,7 @@ BLOCKS = {"evaluate": "train.${key}", "fetch": "backbones.${key}", "one_vs_rest"
 EXEMPT = {"relearn/process", "relearn/checks"}
 EXEMPT_MODULES = {"relearn/params/base.py", "relearn/params/whole.py"}
 READ_ALL = {"collect", "report"}  # cheap stages that tell of every block: they depend on the whole schema and on params.yaml
+READ_NONE = {"claims"}  # about results/book, whatever params.yaml says
 
 
 def block(folder: str, name: str):
@@ -39,7 +40,8 @@ def imported(path: str) -> set[str]:
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "relearn":
             package = (node.module or "").replace(".", "/")
             for alias in node.names:
-                candidates = (f"{package}/{alias.name}.py", f"{package}.py", f"{package}/{alias.name}/__init__.py")
+                candidates = (f"{package}/{alias.name}.py", f"{package}.py", f"{package}/{alias.name}/__init__.py",
+                              f"{package}/__init__.py")  # fmt: skip
                 modules.add(next(name for name in candidates if (ROOT / name).is_file()))
     return modules
 
@@ -78,7 +80,7 @@ def test_a_stages_deps_are_its_script_the_packages_it_imports_and_the_kinds_of_b
     assert code == {f"{up}{path}" for path in expected}
 
 
-@pytest.mark.parametrize("name", sorted(set(PIPELINES[""]) - READ_ALL))
+@pytest.mark.parametrize("name", sorted(set(PIPELINES[""]) - READ_ALL - READ_NONE))
 def test_a_stage_depends_on_its_own_block_of_parameters_and_on_no_other_number_that_it_does_not_read(name):
     stage = block("", name)
     assert BLOCKS.get(name, f"{name}.${{key}}") in stage["params"]
@@ -89,6 +91,13 @@ def test_a_stage_depends_on_its_own_block_of_parameters_and_on_no_other_number_t
     assert ("compute.strategy" in stage["params"]) == ("compute.scope(" in (ROOT / own).read_text())
     if name not in ("download", "fetch", "relabel", "describe"):  # which copy, look up or count
         assert "compute.precision" in stage["params"]  # it decides the kernels (relearn/data/pins.py)
+
+
+@pytest.mark.parametrize("name", READ_NONE)
+def test_a_stage_that_reads_no_parameters_depends_on_none(name):
+    assert "params" not in block("", name)
+    assert "params.yaml" not in block("", name)["deps"]
+    assert "checks.load" not in (ROOT / f"stages/{name}.py").read_text()
 
 
 def test_stages_that_tell_of_every_block_depend_on_params_yaml_as_a_file():

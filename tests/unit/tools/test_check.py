@@ -11,10 +11,10 @@ from tools import check
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A project's top with the four files that are checked; gives what replaces text in one of them."""
+    """A project's top with the five files that are checked; gives what replaces text in one of them."""
     (tmp_path / ".dvc").mkdir()
     (tmp_path / "photos").mkdir()
-    for name in ("params.yaml", "printed.yaml", "photos/params.yaml", "photos/printed.yaml"):
+    for name in ("params.yaml", "printed.yaml", "photos/params.yaml", "photos/printed.yaml", "claims.yaml"):
         shutil.copy2(ROOT / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)
 
@@ -40,11 +40,13 @@ def test_both_files_are_described_though_no_photograph_is_here(project, monkeypa
 def test_mistakes_in_both_files_are_told_at_once(project):
     project("params.yaml", "jobs: auto", "jobs: many")
     project("photos/params.yaml", "fit: stretch", "fit: stretc")
+    project("claims.yaml", "says: above", "says: over")
     with pytest.raises(ParamsError) as error:
         check.main()
     assert str(error.value).splitlines() == [
         "compute.jobs: 'many' is neither auto nor a whole number from 1",  # once, though both use it
         "photos: datasets.cats_vs_dogs.fit: 'stretc' is none of crop, stretch",
+        "claims.yaml: claims.deep_above_shallow_adadelta.says: 'over' is none of above, below, within",
     ]
 
 
@@ -60,3 +62,9 @@ def test_numbers_of_an_experiment_that_was_taken_out_are_told(project, capsys):
     project("printed.yaml", "metric: evaluate/", "metric: evaluate/no_")
     check.main()
     assert "printed.yaml: 1 numbers have no experiment in params.yaml, and are left out\n" in capsys.readouterr().out
+
+
+def test_claims_of_an_experiment_that_was_taken_out_are_told(project, capsys):
+    project("claims.yaml", "first: evaluate/deep_adadelta", "first: evaluate/no_deep_adadelta")
+    check.main()
+    assert "claims.yaml: 1 claims have no experiment in params.yaml, and stay as they are\n" in capsys.readouterr().out

@@ -1,0 +1,85 @@
+"""The report's section on what the chapters claim: a verdict for each claim, from results/book."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pandas as pd
+
+from relearn.claims.judging import FAILS, HOLDS, MISSING, UNDECIDED, Verdict
+from relearn.report import figures
+from relearn.report.page import Section
+
+COLOURS = {HOLDS: figures.GREEN, UNDECIDED: figures.BLUE, FAILS: figures.ORANGE}
+
+
+def build(found: Sequence[Verdict]) -> list[Section]:
+    """The section on these verdicts; none without claims."""
+    if not found:
+        return []
+    counts = Counter(verdict.verdict for verdict in found)
+    drawn = [verdict for verdict in found if verdict.verdict != MISSING and verdict.unit != "epochs"]
+    return [
+        Section(
+            "claims", "Do the chapters' claims hold?",
+            f"Of {len(found)} claims {counts[HOLDS]} hold, {counts[FAILS]} do not hold, {counts[UNDECIDED]} are undecided and "
+            f"{counts[MISSING]} are not yet run. Lines are 95 % intervals, grey is where the difference lies if the claim holds. "
+            "A claim is decided when p is below 5 %, after Holm's correction for all claims on the same table. With one "
+            "training each the test is about the images (McNemar, shares) or the epochs, not about other trainings.",
+            [figures.effects(effects(drawn), COLOURS)] if drawn else [],
+            table=rows(found), table_title="Every claim, its test and its verdict",
+        )
+    ]  # fmt: skip
+
+
+def effects(found: Sequence[Verdict]) -> pd.DataFrame:
+    """What the figure shows of claims about shares: an open end is that of the scale."""
+    return pd.DataFrame(
+        {
+            "name": f"{verdict.id.replace('_', ' ')}  {verdict.chapter}",
+            "effect": verdict.effect,
+            "low": verdict.low,
+            "high": verdict.high,
+            "from": -1.0 if verdict.region[0] is None else verdict.region[0],
+            "to": 1.0 if verdict.region[1] is None else verdict.region[1],
+            "verdict": verdict.verdict,
+        }
+        for verdict in found
+    )
+
+
+def rows(found: Sequence[Verdict]) -> list[dict[str, str]]:
+    """A row a claim, as people read it."""
+    return [
+        {
+            "claim": f"{verdict.chapter}. {verdict.claim}",
+            "difference": difference(verdict),
+            "claimed": claimed(verdict),
+            "test": verdict.test,
+            "n": f"{verdict.n:,} {verdict.unit}" if verdict.n else "",
+            "p": probability(verdict.p),
+            "verdict": verdict.verdict + (f" (n = {verdict.decide_at:,} would decide)" if verdict.decide_at else ""),
+        }
+        for verdict in found
+    ]
+
+
+def difference(verdict: Verdict) -> str:
+    """`+0.0275 (+0.0009 to +0.0541)`: the effect and its 95 % interval."""
+    if verdict.effect is None:
+        return ""
+    return f"{verdict.effect:+.4f} ({verdict.low:+.4f} to {verdict.high:+.4f})"
+
+
+def claimed(verdict: Verdict) -> str:
+    """`above 0`, `below 0` or `0.12 to 0.18`."""
+    low, high = (None if boundary is None else f"{boundary + 0.0:.4g}" for boundary in verdict.region)
+    if low and high:
+        return f"{low} to {high}"
+    return f"above {low}" if low else f"below {high}"
+
+
+def probability(p: float | None) -> str:
+    """Two digits; `< 0.0001` for less."""
+    if p is None:
+        return ""
+    return "< 0.0001" if p < 1e-4 else f"{p:.2g}"

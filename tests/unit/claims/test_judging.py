@@ -1,0 +1,221 @@
+import math
+from dataclasses import astuple
+
+import numpy as np
+import pytest
+from scipy import stats
+
+A, B, C = [0.72, 0.73, 0.71, 0.74], [0.69, 0.70, 0.68, 0.72], [0.70, 0.76, 0.69, 0.75]
+
+
+def trained(results, **accuracies):
+    """Networks with an accuracy for each seed from 14 on."""
+    for key, values in accuracies.items():
+        for seed, value in enumerate(values, 14):
+            results.metrics(seed, f"evaluate/{key}", images=10000, accuracy=value)
+
+
+def needed(first, second, level):
+    """The n of each of two groups with which a two-sided t test of a difference as theirs has a power of 80 %."""
+    difference, spread = np.mean(first) - np.mean(second), math.hypot(np.std(first, ddof=1), np.std(second, ddof=1))
+    return next(
+        n for n in range(2, 999)
+        if math.sqrt(n) * difference / spread >= stats.t.ppf(1 - level / 2, 2 * n - 2) + stats.t.ppf(0.8, 2 * n - 2)
+    )  # fmt: skip
+
+
+def test_a_claim_holds_by_welchs_test_over_the_seeds(results):
+    trained(results, a=A, b=B)
+    found = results.verdict()
+    expected = stats.ttest_ind(A, B, equal_var=False)
+    assert (found.verdict, found.test, found.n, found.unit) == ("holds", "Welch's t", 4, "trainings")
+    assert found.effect == pytest.approx(0.0275)
+    assert found.p == pytest.approx(expected.pvalue)
+    assert (found.low, found.high) == pytest.approx(tuple(expected.confidence_interval(0.95)))
+    assert found.decide_at is None
+
+
+def test_a_claim_of_the_opposite_does_not_hold(results):
+    trained(results, a=B, b=A)
+    assert results.verdict().verdict == "does not hold"
+    assert results.verdict(says="below").verdict == "holds"
+
+
+def test_an_undecided_claim_names_the_n_that_would_decide(results):
+    trained(results, a=C, b=B)
+    found = results.verdict()
+    assert (found.verdict, found.decide_at) == ("undecided", needed(C, B, 0.05))
+
+
+def test_seeds_with_data_in_common_are_paired_where_there_are_three(results):
+    trained(results, a=C, b=B)
+    found = results.verdict(paired=True)
+    assert (found.test, found.n) == ("paired t", 4)
+    assert found.p == pytest.approx(stats.ttest_rel(C, B).pvalue)
+    trained(results, c=A[:2], d=B[:2])
+    assert results.verdict(first="evaluate/c.accuracy", second="evaluate/d.accuracy", paired=True).test == "Welch's t"
+
+
+def test_a_margin_is_the_boundary(results):
+    trained(results, a=A, b=B)
+    assert results.verdict(margin=0.0005).verdict == "holds"
+    assert results.verdict(margin=0.02).verdict == "undecided"
+    assert results.verdict(margin=0.1).verdict == "does not hold"
+    expected = stats.ttest_ind(np.subtract(A, 0.02), B, equal_var=False).pvalue
+    assert results.verdict(margin=0.02).p == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("margin", "target", "verdict"), [
+    (0.06, 0.0, "holds"), (0.05, 0.0, "undecided"), (0.02, 0.0, "undecided"), (0.0005, 0.0, "does not hold"),
+    (0.03, 0.0275, "holds"),
+    (0.03, 0.15, "does not hold"),
+])  # fmt: skip
+def test_no_difference_needs_an_interval_within_the_margin_and_not_merely_a_high_p(results, margin, target, verdict):
+    """The interval is that of the first test, .0009 to .0541."""
+    trained(results, a=A, b=B)
+    assert results.verdict(says="within", margin=margin, target=target).verdict == verdict
+
+
+def test_a_claim_of_one_number_is_students_test(results):
+    trained(results, a=A)
+    found = results.verdict(first="evaluate/a.accuracy", margin=0.7)
+    assert (found.test, found.verdict) == ("Student's t", "holds")
+    assert found.p == pytest.approx(stats.ttest_1samp(A, 0.7).pvalue)
+
+
+def test_one_training_each_on_the_same_images_is_mcnemars_test(results):
+    results.scored(14, "a", "cc " * 30 + "dd " * 40 + "dd " * 9 + "cd " * 1 + "cd " * 20)
+    results.scored(14, "b", "cc " * 30 + "dd " * 40 + "dc " * 9 + "cc " * 1 + "cd " * 20)
+    found = results.verdict()
+    assert (found.test, found.verdict, found.n, found.unit) == ("McNemar", "holds", 100, "images")
+    assert found.effect == pytest.approx(0.08)
+    assert found.p == pytest.approx(2 * (1 + 10) / 2**10)
+    assert found.note == "one training each, whose spread is not in it"
+
+
+def test_mcnemars_test_of_a_class_counts_its_images_only(results):
+    results.scored(14, "a", "dd " * 9 + "cc " * 30 + "cd " * 5)
+    results.scored(14, "b", "dc " * 9 + "cd " * 30 + "cd " * 5)
+    found = results.verdict(first="evaluate/a.accuracy_d", second="evaluate/b.accuracy_d")
+    assert (found.test, found.n, found.p) == ("McNemar", 9, pytest.approx(2 / 2**9))
+
+
+def test_one_training_each_on_other_images_counts_as_two_samples(results):
+    results.scored(14, "a", "cc " * 60 + "dc " * 40)
+    results.scored(14, "b", "dd " * 40 + "cd " * 60)  # the same images in another order, for all that one can see
+    found = results.verdict()
+    assert found.test == "two shares"
+    assert found.p == pytest.approx(2 * stats.norm.sf(0.2 / math.sqrt((61 * 41 + 41 * 61) / 102**3)))
+
+
+def test_without_predictions_the_note_says_that_pairs_are_not_kept(results):
+    trained(results, a=[0.75], b=[0.72])
+    found = results.verdict()
+    assert (found.test, found.verdict, found.n) == ("two shares", "holds", 10000)
+    assert "which images each got right is not kept" in found.note
+
+
+def test_two_classes_of_one_network_are_two_samples_without_such_a_note(results):
+    results.scored(14, "a", "cc " * 90 + "cd " * 10 + "dd " * 60 + "dc " * 40)
+    found = results.verdict(first="evaluate/a.accuracy_c", second="evaluate/a.accuracy_d")
+    assert (found.test, found.verdict, found.n) == ("two shares", "holds", 100)
+    assert "not kept" not in found.note
+
+
+def test_seeds_that_all_agree_are_judged_by_their_images(results):
+    trained(results, a=[0.75, 0.75], b=[0.72, 0.72])
+    assert results.verdict().test == "two shares"
+
+
+def test_one_seed_against_several_is_judged_by_the_one_that_both_have(results):
+    trained(results, a=[0.8, 0.81, 0.82])
+    results.metrics(15, "evaluate/b", images=10000, accuracy=0.72)
+    found = results.verdict()
+    assert (found.test, found.effect) == ("two shares", pytest.approx(0.09))
+
+
+def test_a_claim_without_results_is_not_yet_run(results):
+    trained(results, a=A)
+    found = results.verdict(note="of a chapter")
+    assert found.verdict == "not yet run"
+    assert astuple(found)[3:9] == ("", None, None, None, None, None)
+    assert found.note == "of a chapter"
+
+
+def test_of_several_pairs_the_weakest_decides_and_is_named(results):
+    trained(results, a=A, b=B, c=C)
+    found = results.verdict(first="evaluate/a.accuracy", second=["evaluate/b.accuracy", "evaluate/c.accuracy"])
+    assert found.verdict == "undecided"
+    assert "the weakest of 2: evaluate/a.accuracy against evaluate/c.accuracy" in found.note
+    assert found.effect == pytest.approx(0.0)
+
+
+def test_a_claim_of_several_pairs_is_not_yet_run_while_one_is_missing(results):
+    trained(results, a=A, b=B)
+    found = results.verdict(first="evaluate/a.accuracy", second=["evaluate/b.accuracy", "evaluate/none.accuracy"])
+    assert found.verdict == "not yet run"
+
+
+def test_one_of_several_pairs_refutes_a_claim_only_after_bonferronis_correction(results):
+    trained(results, a=B, b=A, c=B)
+    several = ["evaluate/b.accuracy", "evaluate/c.accuracy"]
+    expected = stats.ttest_ind(A, B, equal_var=False).pvalue
+    assert results.verdict().p == pytest.approx(expected)
+    assert results.verdict(first="evaluate/a.accuracy", second=several).p == pytest.approx(2 * expected)
+
+
+def test_claims_of_one_family_are_corrected_together_and_others_are_not(results):
+    trained(results, a=A, b=B, c=C)
+    results.claim("one")
+    results.claim("two", second="evaluate/c.accuracy", first="evaluate/a.accuracy")
+    results.claim("alone", family="another")
+    results.claim("later", first="evaluate/none.accuracy")
+    found = results.verdicts()
+    p = stats.ttest_ind(A, B, equal_var=False).pvalue
+    assert found["one"].p == pytest.approx(2 * p)
+    assert f"p = {p:.2g} before the correction for 2 tests" in found["one"].note
+    assert found["alone"].p == pytest.approx(p)
+    assert list(found) == ["one", "two", "alone", "later"]
+    assert found["later"].p is None
+
+
+def test_a_correction_can_leave_undecided_what_would_hold_alone(results):
+    trained(results, a=A, b=B)
+    for key in ("a", "b", "c", "d"):
+        results.claim(key)
+    found = results.verdicts()["a"]
+    assert (found.verdict, found.decide_at) == ("undecided", needed(A, B, 0.05 / 4))
+    assert results.verdict().verdict == "holds"
+
+
+def test_a_slope_of_one_training_is_a_regression_over_its_epochs(results):
+    losses = [1.0, 0.5, 0.4, 0.42, 0.41, 0.45, 0.46, 0.44, 0.5]
+    results.table(14, "history/a", "epoch,loss", *(f"{epoch},{loss}" for epoch, loss in enumerate(losses, 1)))
+    found = results.verdict(first="history/a.loss[3:9]", curve="slope")
+    expected = stats.linregress(range(3, 10), losses[2:])
+    assert (found.test, found.verdict, found.n, found.unit) == ("slope over epochs", "holds", 7, "epochs")
+    assert found.effect == pytest.approx(expected.slope)
+    assert found.p == pytest.approx(expected.pvalue)
+    assert "epochs depend on each other" in found.note
+
+
+def test_slopes_of_several_trainings_are_students_test(results):
+    slopes = [0.01, 0.02, 0.015]
+    for seed, slope in enumerate(slopes, 14):
+        results.table(seed, "history/a", "epoch,loss", *(f"{epoch},{slope * epoch}" for epoch in range(1, 9)))
+    found = results.verdict(first="history/a.loss[3:8]", curve="slope")
+    assert (found.test, found.n) == ("Student's t", 3)
+    assert found.p == pytest.approx(stats.ttest_1samp(slopes, 0).pvalue)
+
+
+def test_curves_of_one_training_each_are_welchs_test_of_their_epochs(results):
+    curves = {"a": [0.9, 0.5, 0.7, 0.4, 0.8], "b": [0.9, 0.6, 0.61, 0.6, 0.62]}
+    for key, values in curves.items():
+        results.table(14, f"history/{key}", "epoch,val_error", *(f"{epoch},{value}" for epoch, value in enumerate(values, 1)))
+    measures = {"first": "history/a.val_error[3:5]", "second": "history/b.val_error[3:5]"}
+    level = results.verdict(**measures)
+    assert level.p == pytest.approx(stats.ttest_ind([0.7, 0.4, 0.8], [0.61, 0.6, 0.62], equal_var=False).pvalue)
+    steps = results.verdict(**measures, curve="step")
+    assert steps.effect == pytest.approx((0.2 + 0.3 + 0.4) / 3 - (0.01 + 0.01 + 0.02) / 3)
+    assert steps.p == pytest.approx(stats.ttest_ind([0.2, 0.3, 0.4], [0.01, 0.01, 0.02], equal_var=False).pvalue)
+    assert steps.unit == "epochs"
