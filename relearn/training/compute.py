@@ -33,22 +33,24 @@ def configure(spec: Compute, threads: int | None = None) -> dict[str, str | int]
     chosen = precision(spec)
     tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": chosen == "bfloat16"})
     if pins.kernels() != "none":
-        _compute_roots_exactly()
+        _avoid_approximations()
     keras.config.set_image_data_format("channels_last")  # whatever stands in ~/.keras/keras.json
     keras.config.set_floatx("float32")
     keras.config.set_epsilon(1e-7)
     return {"precision": chosen, "threads": threads, "kernels": pins.kernels() if pins.kernels() != "none" else processor.name()}
 
 
-def _compute_roots_exactly() -> None:
+def _avoid_approximations() -> None:
     """Keeps TensorFlow from rsqrt and reciprocal, whose first guess AMD's and Intel's processors answer differently.
 
-    Its graph optimizer writes x / sqrt(y), as Adadelta and RMSprop have it, anew as x * rsqrt(y); batch normalization calls it.
+    Its graph optimizer writes x / sqrt(y), as Adadelta and RMSprop have it, anew as x * rsqrt(y); batch normalization calls
+    rsqrt, and the erfc in GELU reciprocal.
     """
     from relearn.networks.engine import tf
 
     tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
     tf.nn.batch_normalization = _batch_normalization
+    tf.nn.gelu = _gelu
 
 
 def _batch_normalization(x: Any, mean: Any, variance: Any, offset: Any, scale: Any, variance_epsilon: float) -> Any:
@@ -58,6 +60,15 @@ def _batch_normalization(x: Any, mean: Any, variance: Any, offset: Any, scale: A
     numerator = 1.0 if scale is None else scale
     inverse = 2 * numerator / (2 * tf.sqrt(variance + variance_epsilon))  # as exact; 1 / y would become a reciprocal
     return x * inverse + (-mean * inverse if offset is None else offset - mean * inverse)
+
+
+def _gelu(features: Any, approximate: bool = False) -> Any:
+    """tf.nn.gelu by erf in place of erfc. NotImplementedError for the approximate one, which nothing here uses."""
+    from relearn.networks.engine import tf
+
+    if approximate:
+        raise NotImplementedError("the approximate GELU, with kernels pinned")
+    return 0.5 * features * (1 + tf.math.erf(features * 0.5**0.5))
 
 
 def configure_float32(spec: Compute) -> dict[str, str | int]:

@@ -60,3 +60,25 @@ def test_with_pinned_kernels_roots_are_rounded_as_ieee_754_says(pinned, printed)
     environment = os.environ | {"RELEARN_KERNELS": pinned}
     ran = subprocess.run([sys.executable, "-c", ROOTS], env=environment, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == printed
+
+
+GELU = """
+import numpy as np
+from scipy.special import erf
+from relearn.params.base import Compute
+from relearn.training import compute
+from relearn.networks.engine import keras, tf
+
+compute.configure(Compute(precision="float32", threads=1, jobs=1))
+values = np.linspace(-6, 6, 1001).astype(np.float32)
+function = tf.function(keras.activations.gelu).get_concrete_function(tf.TensorSpec((1001,), tf.float32))
+print(np.allclose(function(values), values * (1 + erf(values / 2**0.5)) / 2, atol=1e-6))
+print("Erfc" in {node.op for node in function.graph.as_graph_def().node})
+"""
+
+
+@pytest.mark.parametrize(("pinned", "printed"), [("avx2", "True False"), ("none", "True True")])
+def test_gelu_with_pinned_kernels_is_that_of_scipy_without_the_erfc_that_takes_a_reciprocal(pinned, printed):
+    environment = os.environ | {"RELEARN_KERNELS": pinned}
+    ran = subprocess.run([sys.executable, "-c", GELU], env=environment, capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == printed.split()
