@@ -9,6 +9,8 @@ Writes reports/book/index.html; in short what stands between two markers in READ
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -26,8 +28,9 @@ README, PAGE, HTML = Path("README.md"), Path("docs/results.md"), Path("reports/b
 START, END = "<!-- results: written by `python -m tools.results` -->\n", "<!-- /results -->\n"
 PIPELINES = (Path(), Path("photos"))
 MISSING = "not yet run"
+ORDER, VERDICTS = ("does not hold", "holds", "undecided"), 10  # those in README
 OURS, OPERATIONS = "ours at the books' protocol", "10^15 operations"
-NUMBERS = ("printed", OURS, "scale quick", "scale book", "n", OPERATIONS, "accuracy")  # columns
+NUMBERS = ("printed", "p", OURS, "scale quick", "scale book", "n", OPERATIONS, "accuracy")  # columns
 
 
 @dataclass(frozen=True)
@@ -79,14 +82,24 @@ class Line:
 
 
 def main() -> None:
-    lines = [line for folder in PIPELINES for line in read(folder)]
-    for path, tables in ((README, headline(lines)), (PAGE, everything(lines))):
+    lines, found = [line for folder in PIPELINES for line in read(folder)], verdicts()
+    for path, tables in ((README, headline(lines) + telling(found)), (PAGE, everything(lines, found))):
         document = replaced(path.read_text(), tables)
         with atomic.replacing(path) as partial:
             partial.write_text(document)
     with atomic.replacing(HTML) as partial:
-        partial.write_text(book.render([row(line) for line in lines]))
+        partial.write_text(book.render([row(line) for line in lines], claims().build(found) if found else []))
     print(f"{PAGE}, {HTML}: {len(lines)} rows, {sum(line.book != MISSING for line in lines)} of them at scale book")
+
+
+def claims() -> Any:
+    """How verdicts are shown."""
+    return import_module("relearn.report.sections_claims")
+
+
+def verdicts() -> list[Any]:
+    """What results/book says to the chapters' claims; nothing where there are none."""
+    return list(import_module("relearn.claims").verdicts(kept.BOOK)) if find_spec("relearn.claims") else []
 
 
 def read(folder: Path) -> Iterator[Line]:
@@ -145,6 +158,25 @@ def headline(lines: Sequence[Line]) -> str:
     return table(("id", "experiment", "printed", OURS, "n"), rows)
 
 
+def telling(found: Sequence[Any]) -> str:
+    """README's verdicts: what does not hold first, then what holds, of each id the clearest; then what is undecided."""
+    decided = sorted((each for each in found if each.p is not None), key=lambda each: (ORDER.index(each.verdict), each.p))
+    first = {each.chapter: each for each in reversed(decided)}  # of each id
+    chosen = sorted(first.values(), key=decided.index)
+    chosen = sorted([*chosen, *(each for each in decided if each not in chosen)][:VERDICTS], key=list(found).index)
+    rows = [
+        (
+            each.verdict,
+            f"{each.chapter}: {each.claim}",
+            claims().difference(each),
+            f"{each.n:,} {each.unit}",
+            claims().probability(each.p),
+        )
+        for each in chosen
+    ]
+    return "\n" + table(("verdict", "claim", "difference (95 %)", "n", "p"), rows) if rows else ""
+
+
 def shared(line: Line) -> tuple[str, str]:
     """What lines of README's table that share a row have in common."""
     begins, comma, _ = line.row.what.rpartition(", ")
@@ -160,14 +192,26 @@ def replaced(document: str, tables: str) -> str:
     return before + START + tables + END + after
 
 
-def everything(lines: Sequence[Line]) -> str:
+def everything(lines: Sequence[Line], found: Sequence[Any] = ()) -> str:
     """The tables of docs/results.md."""
     header = ("id", "experiment", "block", "stage", "metric", "printed", "scale quick", "scale book", "n")
     parts = []
     for folder, title in zip(PIPELINES, ("CIFAR-10 and MNIST (K, T, R, J)", "Photographs (Q, L)"), strict=True):
         rows = [cells(line) for line in lines if line.folder == folder]
         parts.append(f"\n## {title}\n\n{table(header, rows)}")
-    return "".join([*parts, sizes(), costs()])
+    return "".join([*parts, verdict_table(found), sizes(), costs()])
+
+
+def verdict_table(found: Sequence[Any]) -> str:
+    """Every claim of claims.yaml with its verdict."""
+    if not found:
+        return ""
+    shown = [
+        (f"`{each.id}`", *(row[name] for name in ("claim", "difference", "claimed", "test", "n", "p", "verdict")), each.note)
+        for each, row in zip(found, claims().rows(found), strict=True)
+    ]
+    header = ("block", "claim", "difference (95 %)", "claimed", "test", "n", "p", "verdict", "note")
+    return f"\n## The chapters' claims\n\n{table(header, shown)}"
 
 
 def cells(line: Line) -> tuple[str, ...]:
