@@ -28,7 +28,7 @@ from relearn.scheduling.estimates import Estimate
 from tools import recover, repro, results
 
 COPIES = Path(".book")
-CODE = ("bench/results.json", "dvc.yaml", "params.yaml", "photos/dvc.yaml", "photos/params.yaml", "pyproject.toml", "relearn",
+CODE = ("dvc.yaml", "params.yaml", "photos/dvc.yaml", "photos/params.yaml", "pyproject.toml", "relearn",
         "requirements.txt", "stages", "tools")  # fmt: skip
 OUTPUTS = ("metrics", "plots", "reports", "results", "dvc.lock", "photos/metrics", "photos/plots", "photos/reports",
            "photos/dvc.lock")  # of a copy its own, also when it takes over a commit  # fmt: skip
