@@ -2,25 +2,26 @@
 
     python -m tools.results
 
-Reads  printed.yaml, dvc.yaml, params.yaml, reports/quick/results.json, the same four in photos/; results/book/seed_*/
+Reads  printed.yaml, dvc.yaml, params.yaml, reports/quick/results.json, the same four in photos/; claims.yaml;
+       results/book/seed_*/
 Writes reports/book/index.html; in short what stands between two markers in README.md, at length in docs/results.md
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
+from relearn import claims
+from relearn.claims import Verdict
 from relearn.data import records
 from relearn.params import whole
 from relearn.process import atomic, command
-from relearn.report import book, kept, page, printed
+from relearn.report import book, kept, page, printed, sections_claims
 from relearn.report.kept import Value
 from relearn.report.printed import Row
 
@@ -82,24 +83,14 @@ class Line:
 
 
 def main() -> None:
-    lines, found = [line for folder in PIPELINES for line in read(folder)], verdicts()
+    lines, found = [line for folder in PIPELINES for line in read(folder)], claims.verdicts(kept.BOOK)
     for path, tables in ((README, headline(lines) + telling(found)), (PAGE, everything(lines, found))):
         document = replaced(path.read_text(), tables)
         with atomic.replacing(path) as partial:
             partial.write_text(document)
     with atomic.replacing(HTML) as partial:
-        partial.write_text(book.render([row(line) for line in lines], claims().build(found) if found else []))
+        partial.write_text(book.render([row(line) for line in lines], sections_claims.build(found)))
     print(f"{PAGE}, {HTML}: {len(lines)} rows, {sum(line.book != MISSING for line in lines)} of them at scale book")
-
-
-def claims() -> Any:
-    """How verdicts are shown."""
-    return import_module("relearn.report.sections_claims")
-
-
-def verdicts() -> list[Any]:
-    """What results/book says to the chapters' claims; nothing where there are none."""
-    return list(import_module("relearn.claims").verdicts(kept.BOOK)) if find_spec("relearn.claims") else []
 
 
 def read(folder: Path) -> Iterator[Line]:
@@ -151,14 +142,15 @@ def headline(lines: Sequence[Line]) -> str:
         several = list(group)
         ends = [line.row.what.removeprefix(f"{common}, ") for line in several]
         what = f"{common}: {', '.join(ends)}" if len(several) > 1 else several[0].row.what
-        n = " / ".join(dict.fromkeys(line.n for line in several))
+        counts = [line.n or "0" for line in several]
+        n = several[0].n if len(set(counts)) == 1 else " / ".join(counts)
         rows.append(
             (name, what, *(" / ".join(cell) for cell in ([line.printed for line in several], [line.book for line in several])), n)
         )
     return table(("id", "experiment", "printed", OURS, "n"), rows)
 
 
-def telling(found: Sequence[Any]) -> str:
+def telling(found: Sequence[Verdict]) -> str:
     """README's verdicts: what does not hold first, then what holds, of each id the clearest; then what is undecided."""
     decided = sorted((each for each in found if each.p is not None), key=lambda each: (ORDER.index(each.verdict), each.p))
     first = {each.chapter: each for each in reversed(decided)}  # of each id
@@ -168,9 +160,9 @@ def telling(found: Sequence[Any]) -> str:
         (
             each.verdict,
             f"{each.chapter}: {each.claim}",
-            claims().difference(each),
+            sections_claims.difference(each),
             f"{each.n:,} {each.unit}",
-            claims().probability(each.p),
+            sections_claims.probability(each.p),
         )
         for each in chosen
     ]
@@ -192,7 +184,7 @@ def replaced(document: str, tables: str) -> str:
     return before + START + tables + END + after
 
 
-def everything(lines: Sequence[Line], found: Sequence[Any] = ()) -> str:
+def everything(lines: Sequence[Line], found: Sequence[Verdict] = ()) -> str:
     """The tables of docs/results.md."""
     header = ("id", "experiment", "block", "stage", "metric", "printed", "scale quick", "scale book", "n")
     parts = []
@@ -202,13 +194,13 @@ def everything(lines: Sequence[Line], found: Sequence[Any] = ()) -> str:
     return "".join([*parts, verdict_table(found), sizes(), costs()])
 
 
-def verdict_table(found: Sequence[Any]) -> str:
+def verdict_table(found: Sequence[Verdict]) -> str:
     """Every claim of claims.yaml with its verdict."""
     if not found:
         return ""
     shown = [
         (f"`{each.id}`", *(row[name] for name in ("claim", "difference", "claimed", "test", "n", "p", "verdict")), each.note)
-        for each, row in zip(found, claims().rows(found), strict=True)
+        for each, row in zip(found, sections_claims.rows(found), strict=True)
     ]
     header = ("block", "claim", "difference (95 %)", "claimed", "test", "n", "p", "verdict", "note")
     return f"\n## The chapters' claims\n\n{table(header, shown)}"
