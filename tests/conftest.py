@@ -28,6 +28,7 @@ BEGIN_WITH = (
     "test_remote",
     "test_review",
     "test_edits",
+    "test_book",
     "test_photos",
 )
 

@@ -15,7 +15,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from relearn import checks
@@ -28,7 +28,7 @@ from relearn.scheduling.estimates import Estimate
 from tools import recover, repro, results
 
 COPIES = Path(".book")
-CODE = ("bench/results.json", "dvc.yaml", "params.yaml", "photos/dvc.yaml", "photos/params.yaml", "pyproject.toml", "relearn",
+CODE = ("dvc.yaml", "params.yaml", "photos/dvc.yaml", "photos/params.yaml", "pyproject.toml", "relearn",
         "requirements.txt", "stages", "tools")  # fmt: skip
 OUTPUTS = ("metrics", "plots", "reports", "results", "dvc.lock", "photos/metrics", "photos/plots", "photos/reports",
            "photos/dvc.lock")  # of a copy its own, also when it takes over a commit  # fmt: skip
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None, scale: str = "book") -> None:
     with command.told(), alone():
         refuse_uncommitted()
         seeds = options.seeds or [checks.load().seed]
-        wanted = targets(options.only)
+        wanted = targets(ids(), options.only)
         sittings = []
         for seed in seeds:
             copy = prepared(seed, scale)
@@ -75,23 +75,28 @@ def refuse_uncommitted() -> None:
         raise ValueError(f"{', '.join(changed[:3])}{more}: not as in HEAD, which `make book` runs: commit or stash first")
 
 
-def targets(only: Collection[str]) -> list[str]:
-    """The stages of these ids that write something to keep; of all ids without any. ValueError for an id that there is not."""
-    ids: dict[str, set[str]] = {}
+def ids() -> dict[str, set[str]]:
+    """The ids of printed.yaml that each stage gives numbers of which writes something to keep."""
+    found: dict[str, set[str]] = {}
     for folder in results.PIPELINES:
         of_metric: dict[str, set[str]] = {}
         for row in printed.read(folder / printed.FILE):
             of_metric.setdefault(row.metric.rpartition(".")[0], set()).add(row.id)
+        pipeline = "" if folder == Path() else f"{folder}/"
         for stage in results.stages(folder):
-            pipeline = "" if folder == Path() else f"{folder}/"
             if any(keeping.is_kept(out, pipeline) for out in stage.outs):
-                found = set[str]().union(*(of_metric.get(name, set()) for name in stage.metrics))
+                own = set[str]().union(*(of_metric.get(name, set()) for name in stage.metrics))
                 said = set(re.findall(r"\b[A-Z]\d+\b", stage.about))
-                ids[stage.target] = found or (said if len(said) == 1 else set())  # t-SNE has no metrics
-    known = sorted(set().union(*ids.values()))
-    if unknown := [word for word in only if not any(word in (name, name[0]) for name in known)]:
-        raise ValueError(f"--only {' '.join(unknown)}: there are {', '.join(known)}, or a letter for all of its ids")
-    return [target for target, own in ids.items() if not only or any(word in (name, name[0]) for word in only for name in own)]
+                found[stage.target] = own or (said if len(said) == 1 else set())  # t-SNE has no metrics
+    return found
+
+
+def targets(known: Mapping[str, Collection[str]], only: Collection[str]) -> list[str]:
+    """The stages of some ids, or letters of ids; all without any. ValueError for an id that there is not."""
+    names = sorted(set[str]().union(*known.values()))
+    if unknown := [word for word in only if not any(word in (name, name[0]) for name in names)]:
+        raise ValueError(f"--only {' '.join(unknown)}: there are {', '.join(names)}, or a letter for all of its ids")
+    return [target for target, own in known.items() if not only or any(word in (name, name[0]) for word in only for name in own)]
 
 
 def prepared(seed: int, scale: str) -> Path:

@@ -2,7 +2,8 @@
 
     python -m tools.results
 
-Reads  printed.yaml, dvc.yaml, params.yaml, reports/quick/results.json, the same four in photos/; results/book/seed_*/
+Reads  printed.yaml, dvc.yaml, params.yaml, reports/quick/results.json, the same four in photos/; claims.yaml;
+       results/book/seed_*/
 Writes reports/book/index.html; in short what stands between two markers in README.md, at length in docs/results.md
 """
 
@@ -15,10 +16,12 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from relearn import claims
+from relearn.claims import Verdict
 from relearn.data import records
 from relearn.params import whole
 from relearn.process import atomic, command
-from relearn.report import book, kept, page, printed
+from relearn.report import book, kept, page, printed, sections_claims
 from relearn.report.kept import Value
 from relearn.report.printed import Row
 
@@ -26,8 +29,9 @@ README, PAGE, HTML = Path("README.md"), Path("docs/results.md"), Path("reports/b
 START, END = "<!-- results: written by `python -m tools.results` -->\n", "<!-- /results -->\n"
 PIPELINES = (Path(), Path("photos"))
 MISSING = "not yet run"
+ORDER, VERDICTS = ("does not hold", "holds", "undecided"), 10  # those in README
 OURS, OPERATIONS = "ours at the books' protocol", "10^15 operations"
-NUMBERS = ("printed", OURS, "scale quick", "scale book", "n", OPERATIONS, "accuracy")  # columns
+NUMBERS = ("printed", "p", OURS, "scale quick", "scale book", "n", OPERATIONS, "accuracy")  # columns
 
 
 @dataclass(frozen=True)
@@ -79,13 +83,13 @@ class Line:
 
 
 def main() -> None:
-    lines = [line for folder in PIPELINES for line in read(folder)]
-    for path, tables in ((README, headline(lines)), (PAGE, everything(lines))):
+    lines, found = [line for folder in PIPELINES for line in read(folder)], claims.verdicts(kept.BOOK)
+    for path, tables in ((README, headline(lines) + telling(found)), (PAGE, everything(lines, found))):
         document = replaced(path.read_text(), tables)
         with atomic.replacing(path) as partial:
             partial.write_text(document)
     with atomic.replacing(HTML) as partial:
-        partial.write_text(book.render([row(line) for line in lines]))
+        partial.write_text(book.render([row(line) for line in lines], sections_claims.build(found)))
     print(f"{PAGE}, {HTML}: {len(lines)} rows, {sum(line.book != MISSING for line in lines)} of them at scale book")
 
 
@@ -138,11 +142,31 @@ def headline(lines: Sequence[Line]) -> str:
         several = list(group)
         ends = [line.row.what.removeprefix(f"{common}, ") for line in several]
         what = f"{common}: {', '.join(ends)}" if len(several) > 1 else several[0].row.what
-        n = " / ".join(dict.fromkeys(line.n for line in several))
+        counts = [line.n or "0" for line in several]
+        n = several[0].n if len(set(counts)) == 1 else " / ".join(counts)
         rows.append(
             (name, what, *(" / ".join(cell) for cell in ([line.printed for line in several], [line.book for line in several])), n)
         )
     return table(("id", "experiment", "printed", OURS, "n"), rows)
+
+
+def telling(found: Sequence[Verdict]) -> str:
+    """README's verdicts: what does not hold first, then what holds, of each id the clearest; then what is undecided."""
+    decided = sorted((each for each in found if each.p is not None), key=lambda each: (ORDER.index(each.verdict), each.p))
+    first = {each.chapter: each for each in reversed(decided)}  # of each id
+    chosen = sorted(first.values(), key=decided.index)
+    chosen = sorted([*chosen, *(each for each in decided if each not in chosen)][:VERDICTS], key=list(found).index)
+    rows = [
+        (
+            each.verdict,
+            f"{each.chapter}: {each.claim}",
+            sections_claims.difference(each),
+            f"{each.n:,} {each.unit}",
+            sections_claims.probability(each.p),
+        )
+        for each in chosen
+    ]
+    return "\n" + table(("verdict", "claim", "difference (95 %)", "n", "p"), rows) if rows else ""
 
 
 def shared(line: Line) -> tuple[str, str]:
@@ -160,14 +184,26 @@ def replaced(document: str, tables: str) -> str:
     return before + START + tables + END + after
 
 
-def everything(lines: Sequence[Line]) -> str:
+def everything(lines: Sequence[Line], found: Sequence[Verdict] = ()) -> str:
     """The tables of docs/results.md."""
     header = ("id", "experiment", "block", "stage", "metric", "printed", "scale quick", "scale book", "n")
     parts = []
     for folder, title in zip(PIPELINES, ("CIFAR-10 and MNIST (K, T, R, J)", "Photographs (Q, L)"), strict=True):
         rows = [cells(line) for line in lines if line.folder == folder]
         parts.append(f"\n## {title}\n\n{table(header, rows)}")
-    return "".join([*parts, sizes(), costs()])
+    return "".join([*parts, verdict_table(found), sizes(), costs()])
+
+
+def verdict_table(found: Sequence[Verdict]) -> str:
+    """Every claim of claims.yaml with its verdict."""
+    if not found:
+        return ""
+    shown = [
+        (f"`{each.id}`", *(row[name] for name in ("claim", "difference", "claimed", "test", "n", "p", "verdict")), each.note)
+        for each, row in zip(found, sections_claims.rows(found), strict=True)
+    ]
+    header = ("block", "claim", "difference (95 %)", "claimed", "test", "n", "p", "verdict", "note")
+    return f"\n## The chapters' claims\n\n{table(header, shown)}"
 
 
 def cells(line: Line) -> tuple[str, ...]:

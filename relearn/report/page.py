@@ -37,7 +37,7 @@ def render(
         scale=results["scale"],
         digest=results.get("digest", ""),  # of results/book, on its page
         figures=figures,
-        sections=[(section.id, section.title) for section in figures] + [("times", "Where the time went")],
+        sections=[(section.id, section.title) for section in figures] + ([("times", "Where the time went")] if timings else []),
         timings=timings,
         made_with=made_with,
         columns=[column for column in columns if any(column in row for row in results["experiments"].values())],

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from dvc.cli.parser import get_main_parser
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from relearn import checks
+from relearn import checks, claims
 from relearn.params.base import Compute
 from relearn.report import book, printed
 from tests.conftest import ROOT
@@ -123,9 +124,10 @@ def lines() -> list[results.Line]:
 
 def test_the_tables_are_what_the_tool_writes(lines, monkeypatch):
     monkeypatch.chdir(ROOT)
-    assert results.replaced(README, results.headline(lines)) == README
+    found = claims.verdicts(Path("results/book"))
+    assert results.replaced(README, results.headline(lines) + results.telling(found)) == README
     page = PAGES["docs/results.md"]
-    assert results.replaced(page, results.everything(lines)) == page
+    assert results.replaced(page, results.everything(lines, found)) == page
 
 
 def cells(line: str) -> list[str]:
@@ -149,8 +151,10 @@ def apart(row: list[str]) -> Iterator[list[str]]:
         yield row
         return
     common, _, ends = what.partition(": ")
-    for end, *values in zip(ends.split(", "), printed_text.split(" / "), ours.split(" / "), strict=True):
-        yield [identity, f"{common}, {end}", *values, n]
+    names = ends.split(", ")
+    counts = [count.removeprefix("0") for count in n.split(" / ")] if " / " in n else [n] * len(names)
+    for end, *values in zip(names, printed_text.split(" / "), ours.split(" / "), counts, strict=True):
+        yield [identity, f"{common}, {end}", *values]
 
 
 def check_against_the_files(metric: str, ours: str, n: str) -> None:
@@ -200,6 +204,10 @@ def test_the_page_shows_results_book_as_it_is(lines, monkeypatch):
         assert [html.unescape(row[1].partition(" <small>")[0]) for row in rows] == [line.row.what for line in expected]
         for row, line in zip(rows, expected, strict=True):
             check_against_the_files(line.row.metric, re.sub(r"</?b>", "", row[3]), row[4])
+    told = [re.findall(r"<td>(.*?)</td>", row) for row in page.split("<tr>")]
+    verdicts = {html.unescape(row[1]): row[-1].partition(" (")[0] for row in told if len(row) == 8}
+    found = claims.verdicts(Path("results/book"))
+    assert {f"{each.chapter}. {each.claim}": each.verdict for each in found}.items() <= verdicts.items()
 
 
 def test_the_metrics_in_git_are_the_committed_reports():
