@@ -3,8 +3,8 @@
     python -m stages.gather flowers17
 
 Reads  params datasets.<key>; its folder or archive, as it stands or in DATASETS_DIR
-Writes data/<key>/{train,test}_{images,labels}.npy, classes.json, files.json (each row's file);
-       plots/gather/<key>.png, metrics/gather/<key>.json
+Writes data/<key>/{train,test}_{images,labels}.npy, classes.json, files.json (each row's file), and holdout.json where the
+       last training images are a validation split; plots/gather/<key>.png, metrics/gather/<key>.json
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from relearn.params.photos import PhotoSet
 from relearn.photos import albums, photographs, splits
 from relearn.photos.albums import Album
 from relearn.photos.splits import Digests, Unit
-from relearn.process import command, timings
+from relearn.process import atomic, command, timings
 from relearn.process.progress import Progress
 
 BLOCK = 500
@@ -53,6 +53,9 @@ def main(key: str) -> None:
             "ignored": album.ignored,
             "groups_kept_together": sum(len(part) > 1 for parts in sides.values() for part in parts),
         }
+        if album.scored:
+            print(f"  there is no test split: {album.scored} is scored")
+            metrics["scored_validation_images"] = metrics["test_images"]
         sheet(key, Path(f"plots/gather/{key}.png"))
         records.write_json(Path(f"metrics/gather/{key}.json"), metrics)
     print(f"{arrays.DATA / key}:", ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in metrics.items()))
@@ -81,9 +84,13 @@ def read(album: Album, spec: PhotoSet, pixels: np.ndarray, label: str) -> Digest
 
 
 def write(folder: Path, album: Album, sides: dict[str, list[Unit]], pixels: np.ndarray) -> None:
-    """The data set, each split's rows in the order of its units; `train_groups` numbers the unit of each row."""
+    """The data set, each split's rows in the order of its units; `train_groups` numbers the unit of each row.
+
+    The validation split is the end of the training images, as a holdout is; holdout.json says how many these are.
+    """
     files: dict[str, list[str] | list[int]] = {}
-    for side, parts in sides.items():
+    validation = sides.get("validation", [])
+    for side, parts in (("train", sides["train"] + validation), ("test", sides["test"])):
         rows = [row for part in parts for row in part]
         starts = range(0, len(rows), BLOCK)
         blocks = (pixels[rows[start : start + BLOCK]] for start in starts)
@@ -93,6 +100,10 @@ def write(folder: Path, album: Album, sides: dict[str, list[Unit]], pixels: np.n
         files[f"{side}_groups"] = [group for group, part in enumerate(parts) for _ in part]
     arrays.write_classes(folder, album.classes)
     records.write_json(folder / "files.json", files)
+    if validation:
+        counts = {"holdout_images": sum(map(len, validation)), "train_images": len(files["train"])}
+        with atomic.replacing(folder / "holdout.json") as partial:  # every stage beside this one looks for it
+            records.write_json(partial, counts)
 
 
 def sheet(key: str, path: Path) -> None:

@@ -105,11 +105,17 @@ def photographs(settings: Params, key: str) -> Section:
         f"{name.replace('_', ' ')} {value:,}" for name, value in metrics.items() if isinstance(value, int) and value
     )
     measure = "val_accuracy" if "val_accuracy" in histories["head"] else "accuracy"
+    note = ""
+    if "validation_images" in metrics:
+        note = " The curves show the validation split, which no training saw."
+    if "scored_validation_images" in metrics:
+        note = (" There is no test split: the validation split was scored. If it was used to choose anything, its accuracy is "
+                "too good.")  # fmt: skip
     return Section(
         key, f"{key}: photographs",
         f"Read: {shown}. Backbone {settings.backbones[spec.backbone].architecture}, recipe {spec.recipe}, {spec.side} pixels. "
         f"Accuracy on the test photographs: linear probe {probe:.4f}, head on the frozen backbone "
-        f"{scored['head']['accuracy']:.4f}, upper layers trained, too {scored['tuned']['accuracy']:.4f}.",
+        f"{scored['head']['accuracy']:.4f}, upper layers trained, too {scored['tuned']['accuracy']:.4f}.{note}",
         [figures.curves(histories, measure, measure.replace("val_", "holdout ")),
          figures.bars(classes, per_class, "share classified correctly"),
          figures.confusion(percent(phases["tuned"], classes), classes, "after both phases")],
