@@ -9,9 +9,9 @@ Writes nothing
 import contextlib
 import os
 import sys
-from pathlib import Path
 
 from relearn import checks
+from relearn.checks import folders
 from relearn.data import places
 from relearn.params.base import ParamsError
 from relearn.params.whole import Params
@@ -34,7 +34,7 @@ def main() -> None:
             except ParamsError as error:  # one in what both pipelines share is told once
                 mistakes += [prefix + line for line in str(error).splitlines() if line not in mistakes]
             else:
-                for line in absent(settings):
+                for line in folders.warnings(settings):
                     print(f"warning: {prefix}{line}", file=sys.stderr)
     if mistakes:
         raise ParamsError("\n".join(mistakes))
@@ -50,19 +50,6 @@ def described(settings: Params) -> list[str]:
     if left_out := len(printed.read()) - len(rows):
         lines.append(f"printed.yaml: {left_out} numbers have no experiment in params.yaml, and are left out")
     return lines
-
-
-def absent(settings: Params) -> list[str]:
-    """A line for each folder of photographs that is neither here nor an archive that a stage downloads.
-
-    No mistake: the other pipeline runs without these photographs.
-    """
-    archives = {f"data/archives/{key}" for key in settings.archives}
-    return [
-        f"datasets.{key}.folder: {photos.folder!r}: no such folder or archive here; write the whole path (~ is not understood)"
-        for key, photos in settings.datasets.items()
-        if photos.folder not in archives and not Path(photos.folder).exists()
-    ]
 
 
 if __name__ == "__main__":
