@@ -10,6 +10,8 @@ Writes data/<key>/{train,test}_{images,labels}.npy, classes.json, files.json (ea
 import hashlib
 import math
 import os
+import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -65,19 +67,23 @@ def read(album: Album, spec: PhotoSet, pixels: np.ndarray, label: str) -> Digest
     """Puts every readable photograph into `pixels` (N x side x side x 3) and gives its digests; names the others."""
     digests: Digests = {}
     problems = 0
-    for place, content in Progress(album.contents(), total=len(album.photos), desc=label, unit="file"):
-        try:
-            data = content()
-            image = photographs.read_image(data, album.photos[place].path, spec.side)
-        except ValueError as error:
-            problems += 1
-            if problems <= NAMED:
-                print(f"  left out: {photographs.shown(str(error))}", flush=True)
-            continue
-        pixels[place] = photographs.fit(image, spec.side, spec.fit)
-        picture = hashlib.sha256(repr(image.shape).encode())
-        picture.update(image.data)
-        digests[place] = (hashlib.sha256(data).digest(), picture.digest())
+    try:
+        for place, content in Progress(album.contents(), total=len(album.photos), desc=label, unit="file"):
+            try:
+                data = content()
+                image = photographs.read_image(data, album.photos[place].path, spec.side)
+            except ValueError as error:
+                problems += 1
+                if problems <= NAMED:
+                    print(f"  left out: {photographs.shown(str(error))}", flush=True)
+                continue
+            pixels[place] = photographs.fit(image, spec.side, spec.fit)
+            picture = hashlib.sha256(repr(image.shape).encode())
+            picture.update(image.data)
+            digests[place] = (hashlib.sha256(data).digest(), picture.digest())
+    except KeyboardInterrupt:
+        done = f"{len(digests) + problems:,} of {len(album.photos):,} files"
+        sys.exit(f"\n{label}: stopped after {done}; the same command begins anew")
     if problems > NAMED:
         print(f"  left out: {problems - NAMED} more files that cannot be read")
     return digests
@@ -114,4 +120,5 @@ def sheet(key: str, path: Path) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     command.run(main)

@@ -15,7 +15,7 @@ from relearn.data import arrays
 from relearn.params import whole
 from relearn.params.photos import PhotoSet
 from relearn.params.whole import Params
-from relearn.photos import albums, splits
+from relearn.photos import albums, photographs, splits
 from stages import gather
 from tests.conftest import ROOT
 
@@ -322,6 +322,19 @@ def test_what_dvc_would_not_see_changing_behind_a_link_is_refused(gathered, tmp_
     (tmp_path / "link").symlink_to(folder)
     metrics = gathered(tmp_path / "link")[2]
     assert (metrics["train_images"], metrics["identical"]) == (16, 0)
+
+
+def test_when_it_is_stopped_it_says_how_far_it_was(gathered, tmp_path, monkeypatch):
+    read, files = photographs.read_image, iter(range(20))
+
+    def until_the_seventh(*arguments):
+        if next(files) == 6:
+            raise KeyboardInterrupt
+        return read(*arguments)
+
+    monkeypatch.setattr(photographs, "read_image", until_the_seventh)
+    with pytest.raises(SystemExit, match="gather@mine: stopped after 6 of 20 files; the same command begins anew"):
+        gathered(as_folder(tmp_path / "zoo", zoo()))
 
 
 ONE_LINE = {
