@@ -4,6 +4,8 @@ import shutil
 import subprocess
 
 import pytest
+from dulwich.ignore import IgnoreFilterManager
+from dulwich.repo import Repo
 
 from relearn.params.base import ParamsError
 from tests.conftest import ROOT
@@ -96,3 +98,7 @@ def test_git_takes_no_photographs_that_lie_beside_the_pipeline(tmp_path):
         ["git", "ls-files", "-oz", "--exclude-standard"], cwd=tmp_path, check=True, capture_output=True, text=True
     )
     assert set(told.stdout.split("\0")) == {".gitignore", "", *kept}
+    seen_by_dvc = IgnoreFilterManager.from_repo(Repo(tmp_path))  # which looks for no dvc.yaml in folders that git ignores
+    assert not any(
+        seen_by_dvc.is_ignored(f"photos/{folder}") for folder in ("", "data/", "metrics/", "models/", "plots/", "reports/")
+    )
