@@ -106,6 +106,7 @@ def write(folder: Path, album: Album, sides: dict[str, list[Unit]], pixels: np.n
         files[f"{side}_groups"] = [group for group, part in enumerate(parts) for _ in part]
     arrays.write_classes(folder, album.classes)
     records.write_json(folder / "files.json", files)
+    (folder / "holdout.json").unlink(missing_ok=True)  # of an earlier run; DVC would have removed it
     if validation:
         counts = {"holdout_images": sum(map(len, validation)), "train_images": len(files["train"])}
         with atomic.replacing(folder / "holdout.json") as partial:  # every stage beside this one looks for it

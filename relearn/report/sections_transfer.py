@@ -107,7 +107,7 @@ def photographs(settings: Params, key: str) -> Section:
     measure = "val_accuracy" if "val_accuracy" in histories["head"] else "accuracy"
     note = ""
     if "validation_images" in metrics:
-        note = " The curves show the validation split, which no training saw."
+        note = " The curves show the validation split, on which only the linear probe was trained."
     if "scored_validation_images" in metrics:
         note = (" There is no test split: the validation split was scored. If it was used to choose anything, its accuracy is "
                 "too good.")  # fmt: skip

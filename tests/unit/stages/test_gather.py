@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import shutil
 import stat
 import tarfile
 import zipfile
@@ -273,6 +274,9 @@ def test_a_validation_split_is_the_holdout_of_the_data_sets_trainings(gathered, 
         assert {names["train"][row].split("/")[0] for row in shown.rows} == {"val"}
         assert (len(train), len(shown), len(score)) == (2 * counts[0], 2 * counts[1], 2)
     assert transfer["unread_head"].holdout == 0.5
+    shutil.rmtree(tmp_path / "zoo/val")
+    gathered(tmp_path / "zoo")
+    assert whole.with_recipes(Params.model_validate(raw)).transfer["mine_head"].holdout == 0.5
 
 
 def test_a_picture_in_several_splits_stays_in_the_one_that_is_judged_by(gathered, tmp_path):
