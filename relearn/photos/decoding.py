@@ -21,6 +21,7 @@ TURNS = {
 }  # fmt: skip
 ORIENTATION = 0x0112
 TOO_MANY = f"has more than {MAX_PIXELS // 10**6} million pixels; scale it down first"
+TOO_MUCH_TEXT = f"has packed texts or a colour profile of more than {MAX_TEXT // 2**20} MB (64 in all); save it without"
 RAW = "is camera RAW, of which only a thumbnail could be read; save it as JPEG or TIFF first"
 RAW_BEGINNINGS = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")  # RAF, ORF, RW2, X3F, MRW
 TIFF_BEGINNINGS = {b"II*\0": "<", b"MM\0*": ">"}
@@ -72,6 +73,8 @@ def why_unknown(content: bytes) -> str:
         return "is a film" if film else "is HEIC or AVIF, as telephones write them; save it as JPEG"
     if content[:4] in TIFF_BEGINNINGS:
         return "is a TIFF of an unusual kind; save it as JPEG or as TIFF with 8 bits a channel"
+    if content.startswith((b"\xff\xd8\xff", b"\x89PNG", b"GIF8")) or content[8:12] == b"WEBP":
+        return "is damaged: its header cannot be read"
     return f"is no picture of the kinds {', '.join(FORMATS)}"
 
 

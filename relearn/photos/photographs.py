@@ -52,8 +52,8 @@ def read_image(source: Path | bytes, name: str | None = None, side: int | None =
         raise ValueError(f"{name}: {decoding.TOO_MANY}") from None
     except Exception as error:  # a damaged file makes its decoder raise anything
         reason = " ".join(str(error).split())[:160] or type(error).__name__
-        if "Decompressed data too large" in reason:
-            reason = f"has a packed text or colour profile of more than {decoding.MAX_TEXT // 2**20} MB; save it without"
+        if "Decompressed data too large" in reason or "memory used in text chunks" in reason:
+            reason = decoding.TOO_MUCH_TEXT
         elif not isinstance(error, decoding.Refused):
             reason = f"is damaged: {reason}"
         raise ValueError(f"{name}: {reason}") from error

@@ -230,6 +230,7 @@ def test_a_profile_of_srgb_leaves_every_pixel_as_it_is():
 
 PIXEL = plain(1, 8, 2, 3)
 CLEAR = Image.new("RGBA", (2, 1), (9, 9, 9, 0))
+TEXT = (b"zTXt", b"a\0\0" + zlib.compress(bytes(14 * 2**20)))
 REFUSED = {
     "transparent PNG": (packed(CLEAR, "PNG"), "is transparent everywhere; save it without transparency"),
     "transparent TIFF": (packed(CLEAR, "TIFF"), "is transparent everywhere"),
@@ -252,6 +253,9 @@ REFUSED = {
     "ORF": (b"IIRO\x08\0\0\0" + bytes(50), "is camera RAW"),
     "RW2": (b"IIU\0\x18\0\0\0" + bytes(50), "is camera RAW"),
     "RAF": (b"FUJIFILMCCD-RAW 0201" + bytes(50), "is camera RAW"),
+    "70 MB of texts": (png(1, 8, 2, bytes(3), *[TEXT] * 5), r"has packed texts .*\(64 in all\); save it without"),
+    "damaged in front of the pixels": (
+        png(1, 8, 2, bytes(3), (b"tEXt", b"a\0b")).replace(b"tEXta", b"tEXtb"), "is damaged: its header cannot be read"),
     "film": (b"\0\0\0\x18ftypmp42" + bytes(50), "is a film"),
 }  # fmt: skip
 
