@@ -318,12 +318,13 @@ def test_a_jpeg_of_a_telephone_needs_little_memory(tmp_path, width, height):
     """Its pixels would need 324 and 600 MB; the address space of all of Python is a gigabyte."""
     (tmp_path / "x.jpg").write_bytes(jpeg_of(width, height))
     code = """
-import resource
 from relearn.photos import photographs
+def peak():
+    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 def read(path):
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak()
     image = photographs.read_image(path, side=224)
-    print(image.shape, image.min(), image.max(), (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+    print(image.shape, image.min(), image.max(), (peak() - before) // 1024)
 """
     *shape, low, high, megabytes = in_one_gib(code, tmp_path / "x.jpg").replace("(", "").replace(")", "").replace(",", "").split()
     assert (*map(int, shape), int(low), int(high)) == (height // 8, width // 8, 3, 128, 128)
