@@ -9,9 +9,9 @@ Writes nothing
 import contextlib
 import os
 import sys
-from pathlib import Path
 
 from relearn import checks
+from relearn.checks import folders
 from relearn.claims import schema
 from relearn.data import places
 from relearn.params.base import ParamsError
@@ -37,7 +37,7 @@ def main() -> None:
                 mistakes += [prefix + line for line in str(error).splitlines() if line not in mistakes]
             else:
                 written |= printed.metric_files(settings) | {f"history/{key}" for key in [*settings.train, *settings.transfer]}
-                for line in absent(settings):
+                for line in folders.warnings(settings):
                     print(f"warning: {prefix}{line}", file=sys.stderr)
     try:
         lines += claimed(written)
@@ -65,19 +65,6 @@ def claimed(written: set[str]) -> list[str]:
     files = [{measure.partition(".")[0] for measure in [*claim.first, *(claim.second or [])]} for claim in claims]
     without = sum(not each <= written for each in files)
     return [f"claims.yaml: {without} claims have no experiment in params.yaml, and stay as they are"] if without else []
-
-
-def absent(settings: Params) -> list[str]:
-    """A line for each folder of photographs that is neither here nor an archive that a stage downloads.
-
-    No mistake: the other pipeline runs without these photographs.
-    """
-    archives = {f"data/archives/{key}" for key in settings.archives}
-    return [
-        f"datasets.{key}.folder: {photos.folder!r}: no such folder or archive here; write the whole path (~ is not understood)"
-        for key, photos in settings.datasets.items()
-        if photos.folder not in archives and not Path(photos.folder).exists()
-    ]
 
 
 if __name__ == "__main__":

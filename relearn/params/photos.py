@@ -14,7 +14,7 @@ class Archive(Block):
 
 
 class PhotoSet(Block):
-    """A folder (or .tar, .tgz, .zip) of photographs with a folder a class, or train/ and test/ with such folders."""
+    """A folder (or .tar, .tgz, .zip) of photographs with a folder a class, or train/, val/ and test/ with such folders."""
 
     folder: str
     test_fraction: Annotated[float, Field(gt=0, lt=1)] | None = None  # for a folder without train/ and test/

@@ -3,6 +3,8 @@
 What a block says stands in its kind's module. Here is nothing that a result depends on beside the values themselves.
 """
 
+import contextlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,6 +33,7 @@ from relearn.params.training import (
 from relearn.params.transfer import Recipe, Transfer
 
 FILE = Path("params.yaml")
+HOLDOUT = "data/{images}/holdout.json"  # written by gather where the last training images are a validation split
 SHARED = ("scale", "seed", "compute", "backbones", "imagenet_classes", "classifiers")  # with the photographs' pipeline
 OF_A_PROTOCOL = ("learning_curve", "repeat", "finetune")  # dictionaries whose blocks take numbers from `protocols`
 
@@ -112,6 +115,14 @@ def resolved(raw: Mapping[str, Any], scale: str) -> dict[str, Any]:
 
 
 def with_recipes(params: Params) -> Params:
-    """The parameters with the blocks that each data set of photographs gets from its recipe."""
+    """The parameters with the blocks that each data set of photographs gets from its recipe.
+
+    Where photographs came with a validation split, that is the holdout of their trainings, whatever the recipe says.
+    """
     own = transfer.experiments(params.datasets, params.recipes)
-    return params.model_copy(update={name: getattr(params, name) | blocks for name, blocks in own.items()})
+    blocks = {name: getattr(params, name) | own[name] for name in own}
+    for key, spec in blocks["transfer"].items():
+        with contextlib.suppress(FileNotFoundError):  # most come without, or are not read yet
+            about = json.loads(Path(HOLDOUT.format(images=spec.images)).read_text())
+            blocks["transfer"][key] = spec.model_copy(update={"holdout": about["holdout_images"] / about["train_images"]})
+    return params.model_copy(update=blocks)

@@ -4,7 +4,6 @@ A file is judged by what is in it, never by its name, and its size is looked at 
 """
 
 import importlib.util
-import io
 import re
 import warnings
 from collections.abc import Mapping, Sequence
@@ -12,12 +11,11 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 
 from relearn.data import arrays, containers
+from relearn.photos import decoding
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-MAX_PIXELS = 100_000_000  # 300 MB decoded
 ROW_OF_A_DATA_SET = re.compile(r"([a-z][a-z0-9_]*):(train|test):(\d+)")
 SHIPPED = {"skimage": "data", "sklearn": "datasets/images"}  # folders of pictures in those packages
 THUMBNAIL, GAP, LETTERS = 80, 4, 14  # pixels
@@ -25,12 +23,13 @@ SHEET_ROWS, SHEET_COLUMNS = 32, 8
 
 
 def read_image(source: Path | bytes, name: str | None = None, side: int | None = None) -> np.ndarray:
-    """An image file's first frame as uint8 H x W x 3 RGB: turned as its EXIF says, alpha on white, grey in all channels.
+    """An image file's first frame as uint8 H x W x 3 sRGB: turned as its EXIF says, alpha on white, grey in all channels.
 
     source: a path, or a file's bytes; name: what errors call it (the path). side: where the image will be
-    scaled to so many pixels; huge JPEGs are then decoded at 1/2, 1/4 or 1/8 of their size, never below 2 `side`.
-    Raises ValueError in one line, `<name>: <reason>`, for what is no JPEG, PNG, WebP, GIF, BMP or TIFF, is
-    empty or damaged, or has more than MAX_PIXELS pixels.
+    scaled to so many pixels; huge JPEGs are then decoded at 1/2, 1/4 or 1/8 of their size, never below 2 `side`
+    unless they have more than decoding.MAX_PIXELS pixels.
+    Raises ValueError in one line, `<name>: <reason>`, for what is no JPEG, PNG, WebP, GIF, BMP or TIFF, is empty or
+    damaged, camera RAW, transparent everywhere, or would be more than decoding.MAX_PIXELS pixels when decoded.
     """
     name = name or (str(source) if isinstance(source, Path) else "picture")
     if isinstance(source, Path):
@@ -46,14 +45,18 @@ def read_image(source: Path | bytes, name: str | None = None, side: int | None =
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own, lower limit on pixels, and odd metadata
-            return _decoded(source, side)
+            return decoding.decoded(source, side)
     except UnidentifiedImageError:
-        raise ValueError(f"{name}: {_why_unknown(source)}") from None
+        raise ValueError(f"{name}: {decoding.why_unknown(source)}") from None
     except Image.DecompressionBombError:
-        raise ValueError(f"{name}: {_TOO_MANY}") from None
+        raise ValueError(f"{name}: {decoding.TOO_MANY}") from None
     except Exception as error:  # a damaged file makes its decoder raise anything
         reason = " ".join(str(error).split())[:160] or type(error).__name__
-        raise ValueError(f"{name}: {reason if isinstance(error, _Refused) else f'is damaged: {reason}'}") from error
+        if "Decompressed data too large" in reason or "memory used in text chunks" in reason:
+            reason = decoding.TOO_MUCH_TEXT
+        elif not isinstance(error, decoding.Refused):
+            reason = f"is damaged: {reason}"
+        raise ValueError(f"{name}: {reason}") from error
 
 
 def fit(image: np.ndarray, side: int, how: Literal["crop", "stretch"] = "crop") -> np.ndarray:
@@ -124,37 +127,6 @@ def contact_sheet(images: Mapping[str, Sequence[np.ndarray]], path: Path) -> Non
 def shown(text: str) -> str:
     """A file's name, or a line with one, as it may be printed: in one line, control characters escaped."""
     return text if text.isprintable() else ascii(text)[1:-1]
-
-
-class _Refused(ValueError):
-    """A sound file that is not taken, with the reason."""
-
-
-_TOO_MANY = f"has more than {MAX_PIXELS // 10**6} million pixels; scale it down first"
-
-
-def _decoded(content: bytes, side: int | None) -> np.ndarray:
-    with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
-        if picture.width * picture.height > MAX_PIXELS:
-            raise _Refused(_TOO_MANY)
-        if side is not None:
-            picture.draft(None, (2 * side, 2 * side))
-        upright = ImageOps.exif_transpose(picture)
-        if upright.mode in ("I", "F"):
-            raise _Refused("has 32 bits a pixel; save it with 8 or 16")
-        if upright.mode.startswith("I;16"):
-            deep = np.asarray(upright).astype(np.float32)
-            return np.repeat(np.round(deep / 257).astype(np.uint8)[:, :, None], 3, axis=2)
-        if upright.has_transparency_data:
-            seen = upright.convert("RGBA")
-            upright = Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen)
-        return np.array(upright.convert("RGB"))
-
-
-def _why_unknown(content: bytes) -> str:
-    if content[4:8] == b"ftyp":
-        return "is HEIC or AVIF, as telephones write them; save it as JPEG"
-    return f"is no picture of the kinds {', '.join(FORMATS)}"
 
 
 def _row(name: str, images: str, split: str, row: int) -> np.ndarray:

@@ -16,12 +16,13 @@ from relearn.params.photos import PhotoSet
 from relearn.photos import photographs
 from relearn.photos.albums import Album
 
+ORDER = {None: 0, "test": 0, "validation": 1, "train": 2}  # the first split that has a picture keeps it
 Digests = dict[int, tuple[bytes, bytes]]  # by row: of the file's bytes, of the decoded picture
 Unit = list[int]  # rows that belong together; most are alone
 
 
 def without_copies(album: Album, digests: Digests) -> list[int]:
-    """Rows without the files that a class has twice, and without the training pictures that are test pictures, too.
+    """Rows without the files that a class has twice, each picture in one split: test before validation before training.
 
     A picture that lies in two classes is left out of both, with a line: nobody knows which is right.
     """
@@ -29,7 +30,7 @@ def without_copies(album: Album, digests: Digests) -> list[int]:
     first: dict[bytes, int] = {}
     files: set[bytes] = set()
     kept = []
-    for row in sorted(digests, key=lambda row: (album.photos[row].split == "train", row)):
+    for row in sorted(digests, key=lambda row: (ORDER[album.photos[row].split], row)):
         file, picture = digests[row]
         photo, other = album.photos[row], album.photos[first.setdefault(picture, row)]
         if row in doubtful:
@@ -50,19 +51,21 @@ def in_two_classes(album: Album, digests: Digests) -> set[int]:
 
 
 def of_album(album: Album, spec: PhotoSet, rows: Sequence[int], digests: Digests, seed: int) -> dict[str, list[Unit]]:
-    """The units of `train` and `test`, at most `spec.limit` rows a class, in an order shuffled by `seed`.
+    """The units of `train`, `test` and, if the album has that split, `validation`, in an order shuffled by `seed`.
 
-    Pictures that are equal when decoded, or named together by `spec.together`, are one unit. Its rows follow one
-    another, so that a holdout cut off anywhere parts at most one unit.
+    Each has at most `spec.limit` rows a class. Pictures that are equal when decoded, or named together by `spec.together`,
+    are one unit. Its rows follow one another, so that a holdout cut off anywhere parts at most one unit.
     Raises ValueError naming the class that has too few images.
     """
     joined = [*_equal_pictures(rows, digests), *_told_together(album, spec)]
-    sides: dict[str, list[Unit]] = {side: [] for side in SPLITS}
+    own_validation = any(photo.split == "validation" for photo in album.photos)
+    sides: dict[str, list[Unit]] = {side: [] for side in (*SPLITS, *["validation"] * own_validation)}
     for label, name in enumerate(album.classes):
         own = [row for row in rows if album.photos[row].label == label]
         random = seeds.generator(seed, "gather", name)
-        for side, parts in _of_class(album, spec, name, own, joined, random).items():
-            sides[side] += limited(parts, spec.limit)
+        by_side = _of_class(album, spec, name, own, joined, random)
+        for side in sides:
+            sides[side] += limited(by_side.get(side, []), spec.limit)
     return {side: shuffled(parts, seeds.generator(seed, "gather", side)) for side, parts in sides.items()}
 
 
@@ -111,14 +114,14 @@ def limited(parts: Sequence[Unit], limit: int | None) -> list[Unit]:
 def _of_class(
     album: Album, spec: PhotoSet, name: str, own: Sequence[int], joined: list[list[int]], random: np.random.Generator
 ) -> dict[str, list[Unit]]:
-    """One class's training and test units, shuffled."""
+    """One class's training, test and validation units, shuffled."""
     if spec.test_fraction is not None and all(album.photos[row].split is None for row in own):
         parts = shuffled(units(own, joined), random)
         sides = dict(zip(SPLITS, divide(parts, spec.test_fraction), strict=True)) if len(parts) > 1 else {}
     else:
-        by_split = {side: [row for row in own if album.photos[row].split == side] for side in SPLITS}
+        by_split = {side: [row for row in own if album.photos[row].split == side] for side in (*SPLITS, "validation")}
         sides = {side: shuffled(units(rows, joined), random) for side, rows in by_split.items()}
-    if not sides or not all(sides.values()):
+    if not sides or not all(sides[side] for side in SPLITS):
         raise ValueError(f"{album.container}: class {name} has {len(own)} readable images: at least 2 that do not belong "
                          "together are needed, one to train and one to test")  # fmt: skip
     return sides

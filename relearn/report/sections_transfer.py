@@ -1,6 +1,8 @@
 """The report's sections on networks with weights from elsewhere: heads on frozen features (R), photographs (Q, L)."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -109,13 +111,22 @@ def photographs(settings: Params, key: str) -> Section:
         key, f"{key}: photographs",
         f"Read: {shown}. Backbone {settings.backbones[spec.backbone].architecture}, recipe {spec.recipe}, {spec.side} pixels. "
         f"Accuracy on the test photographs: linear probe {probe:.4f}, head on the frozen backbone "
-        f"{scored['head']['accuracy']:.4f}, upper layers trained, too {scored['tuned']['accuracy']:.4f}.",
+        f"{scored['head']['accuracy']:.4f}, upper layers trained, too {scored['tuned']['accuracy']:.4f}.{of_validation(metrics)}",
         [figures.curves(histories, measure, measure.replace("val_", "holdout ")),
          figures.bars(classes, per_class, "share classified correctly"),
          figures.confusion(percent(phases["tuned"], classes), classes, "after both phases")],
         sheet=pictures.file_uri(sheet) if (sheet := PLOTS / f"gather/{key}.png").is_file() else "",
         table=report(phases) if all((PLOTS / f"evaluate/{model}.json").is_file() for model in phases.values()) else [],
     )  # fmt: skip
+
+
+def of_validation(metrics: Mapping[str, Any]) -> str:
+    """What became of the validation split that photographs came with; nothing when there is none."""
+    if "scored_validation_images" in metrics:
+        return " There is no test split: the validation split was scored. If it was used to choose anything, that is too good."
+    if "validation_images" in metrics:
+        return " The curves show the validation split, on which only the linear probe was trained."
+    return ""
 
 
 def report(phases: dict[str, str]) -> list[dict[str, str]]:

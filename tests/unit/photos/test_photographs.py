@@ -46,8 +46,8 @@ def test_a_lossless_file_gives_its_pixels_whatever_its_name(tmp_path, kind):
 
 @pytest.mark.parametrize(
     ("mode", "value", "expected"),
-    [("1", 1, WHITE), ("L", 77, [77] * 3), ("I;16", 257 * 200, [200] * 3), ("LA", (0, 0), WHITE),
-     ("RGBA", (255, 0, 0, 255), RED), ("RGBA", (9, 9, 9, 0), WHITE), ("RGBA", (0, 0, 0, 51), [204] * 3)],
+    [("1", 1, WHITE), ("L", 77, [77] * 3), ("I;16", 257 * 200, [200] * 3), ("LA", (0, 51), [204] * 3),
+     ("RGBA", (255, 0, 0, 255), RED), ("RGBA", (9, 9, 9, 1), [254] * 3), ("RGBA", (0, 0, 0, 51), [204] * 3)],
 )  # fmt: skip
 def test_every_kind_of_png_becomes_rgb_with_alpha_on_white(mode, value, expected):
     image = photographs.read_image(packed(Image.new(mode, (3, 2), value), "PNG"))
@@ -229,6 +229,7 @@ def tiff_that_claims(side):
     )
 
 
+TOO_MUCH = "has packed texts or a colour profile of more than 16 MB .*; save it without"
 PICTURES = {
     "a PNG of 3,600 million pixels": (png_that_claims(60_000, 60_000), "has more than 100 million pixels"),
     "a PNG of 108 million pixels": (png_that_claims(12_000, 9_000), "has more than 100 million pixels"),
@@ -239,8 +240,8 @@ PICTURES = {
         b"GIF89a\xff\xff\xff\xff\0\0\0,\0\0\0\0\xff\xff\xff\xff\0\x02\0;", "has more than 100 million pixels"),
     "a TIFF of 3,600 million pixels": (tiff_that_claims(60_000), "has more than 100 million pixels"),
     "a WebP of 268 million pixels": (webp_that_claims(16_383), "."),
-    "a text of 512 MB": (with_chunk(b"zTXt", b"a\0\0" + PACKED_ZEROS), "is damaged: Decompressed data too large"),
-    "a colour profile of 512 MB": (with_chunk(b"iCCP", b"a\0\0" + PACKED_ZEROS), "is damaged: Decompressed data too large"),
+    "a text of 512 MB": (with_chunk(b"zTXt", b"a\0\0" + PACKED_ZEROS), TOO_MUCH),
+    "a colour profile of 512 MB": (with_chunk(b"iCCP", b"a\0\0" + PACKED_ZEROS), TOO_MUCH),
     "a file of 200 MB": (None, "has more than 134,217,728 bytes"),
     "a program": (b"#!/bin/sh\ntouch ran\n", "is no picture of the kinds"),
     "PostScript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(ran) (w) file\n", "is no picture of the kinds"),

@@ -1,5 +1,5 @@
 from relearn.data import records
-from relearn.report import sections
+from relearn.report import sections, sections_transfer
 from tests.unit.report.test_figures import HISTORY
 
 SHALLOW = {
@@ -50,3 +50,10 @@ def test_what_trainings_cost_is_told_of_any_number_of_those_that_tell_all_classe
     assert shown["fast94"]["accuracy"] == "0.2500"
     assert shown["shallow_adadelta"]["accuracy for each"] == "2.0"
     assert all(name in section.svgs[0] for name in shown)
+
+
+def test_the_page_says_what_became_of_a_validation_split():
+    told = sections_transfer.of_validation
+    assert told({"train_images": 9, "test_images": 3}) == ""
+    assert "curves show the validation split" in told({"train_images": 9, "test_images": 3, "validation_images": 2})
+    assert "no test split: the validation split was scored" in told({"test_images": 3, "scored_validation_images": 3})

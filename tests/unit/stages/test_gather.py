@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import shutil
 import stat
 import tarfile
 import zipfile
@@ -12,9 +13,10 @@ import yaml
 from PIL import Image
 
 from relearn.data import arrays
+from relearn.params import whole
 from relearn.params.photos import PhotoSet
 from relearn.params.whole import Params
-from relearn.photos import albums, splits
+from relearn.photos import albums, photographs, splits
 from stages import gather
 from tests.conftest import ROOT
 
@@ -231,15 +233,112 @@ def test_what_an_archive_smuggles_is_not_taken(gathered, tmp_path):
     assert not list(tmp_path.parent.glob("cat"))
 
 
-def test_links_in_a_folder_are_followed_but_not_in_circles(gathered, tmp_path):
+@pytest.mark.parametrize(("train", "validation", "test"), [
+    ("train", None, "test"), ("TRAIN", None, "Testing"), ("Training", None, "Testing"), ("training_set", None, "test_set"),
+    ("train", "val", "test"), ("train", "valid", "test"), ("Training", "Validation", "Testing"), ("train", "val", None),
+    ("train_set", "validation-set", None), ("trainset", "dev", "test data"),
+])  # fmt: skip
+def test_split_folders_by_their_usual_names_are_no_classes(gathered, tmp_path, capsys, train, validation, test):
+    scored = test or validation
+    files = {f"pets/{train}/{name}": content for name, content in zoo(6, 5).items()}
+    files |= {f"pets/{scored}/cat/cat.{number}.png": picture(number) for number in (50, 51)}
+    files |= {f"pets/{scored}/dog/dog.{number}.png": picture(100 + number) for number in (50, 51)}
+    if own := validation and test:
+        files |= {f"pets/{validation}/{kind}/a.png": picture(number) for kind, number in (("cat", 70), ("dog", 170))}
+    _, names, metrics = gathered(as_folder(tmp_path / "zoo", files))
+    assert arrays.read_classes(Path("data/mine")) == ["cat", "dog"]
+    assert {name.split("/")[1] for name in names["train"]} == {train, validation} - {None} if own else {train}
+    assert {name.split("/")[1] for name in names["test"]} == {scored}
+    assert (metrics["train_images"], metrics["test_images"]) == (11, 4)
+    assert metrics.get("validation_images") == (2 if own else None)
+    assert metrics.get("scored_validation_images") == (None if test else 4)
+    assert ("no test split" in capsys.readouterr().out) == (test is None)
+
+
+@pytest.mark.parametrize("counts", [(7, 3), (61, 20), (3, 1), (97, 32)])
+def test_a_validation_split_is_the_holdout_of_the_data_sets_trainings(gathered, tmp_path, counts):
+    files = {f"test/{kind}/a.png": picture(number) for kind, number in (("cat", 900), ("dog", 950))}
+    for first, (split, count) in enumerate(zip(("train", "val"), counts, strict=True)):
+        files |= {f"{split}/{kind}/{number}.png": picture(1000 * first + 400 * place + number)
+                  for place, kind in enumerate(("cat", "dog")) for number in range(count)}  # fmt: skip
+    _, names, _ = gathered(as_folder(tmp_path / "zoo", files))
+    block = {"optimizer": {"name": "adam", "learning_rate": 0.1}, "batch": 8, "epochs": 1, "holdout": 0.5}
+    recipe = {"head": block | {"net": "GAP"}, "tune": block | {"train_from": 3}}
+    photos = {"folder": "zoo", "side": 4} | WHAT_IT_IS_FOR
+    raw = {"scale": "smoke", "seed": 14, "compute": COMPUTE, "recipes": {"two_phases": recipe},
+           "datasets": {"mine": photos, "unread": photos}}  # fmt: skip
+    transfer = whole.with_recipes(Params.model_validate(raw)).transfer
+    for phase in ("mine_head", "mine_tuned"):
+        train, shown, score = arrays.open_whole("mine").parts(holdout=transfer[phase].holdout)
+        assert {names["train"][row].split("/")[0] for row in train.rows} == {"train"}
+        assert {names["train"][row].split("/")[0] for row in shown.rows} == {"val"}
+        assert (len(train), len(shown), len(score)) == (2 * counts[0], 2 * counts[1], 2)
+    assert transfer["unread_head"].holdout == 0.5
+    shutil.rmtree(tmp_path / "zoo/val")
+    gathered(tmp_path / "zoo")
+    assert whole.with_recipes(Params.model_validate(raw)).transfer["mine_head"].holdout == 0.5
+
+
+def test_a_picture_in_several_splits_stays_in_the_one_that_is_judged_by(gathered, tmp_path):
+    files = {f"train/{name}": content for name, content in zoo().items()}
+    files |= {
+        f"val/{kind}/{number}.png": picture(number + add) for kind, add in (("cat", 0), ("dog", 100)) for number in (1, 2, 70)
+    }
+    files |= {
+        f"test/{kind}/{number}.png": picture(number + add) for kind, add in (("cat", 0), ("dog", 100)) for number in (2, 3, 80)
+    }
+    _, names, metrics = gathered(as_folder(tmp_path / "zoo", files))
+    assert {name for name in names["test"] if "cat" in name} == {f"test/cat/{number}.png" for number in (2, 3, 80)}
+    assert {name for name in names["train"] if "val/cat" in name} == {f"val/cat/{number}.png" for number in (1, 70)}
+    assert not {f"train/cat/cat.{number}.png" for number in (1, 2, 3)} & set(names["train"])
+    assert (metrics["train_images"], metrics["validation_images"], metrics["test_images"]) == (14, 4, 6)
+
+
+def test_classes_that_are_listed_may_have_any_name(gathered, tmp_path):
+    files = {name.replace("cat/", "train/").replace("dog/", "test/"): content for name, content in zoo().items()}
+    gathered(as_folder(tmp_path / "vehicles", files), classes=["train", "test"])
+    assert arrays.read_classes(Path("data/mine")) == ["train", "test"]
+    gathered(
+        as_folder(
+            tmp_path / "two",
+            zoo() | {f"{kind}/{n}.png": picture(n) for kind in ("train", "bus") for n in range(200 + len(kind), 300, 10)},
+        )
+    )
+    assert arrays.read_classes(Path("data/mine")) == ["bus", "cat", "dog", "train"]
+
+
+def test_what_dvc_would_not_see_changing_behind_a_link_is_refused(gathered, tmp_path):
     folder = as_folder(tmp_path / "zoo", zoo())
     (tmp_path / "elsewhere").mkdir()
     (folder / "dog").rename(tmp_path / "elsewhere" / "dog")
     (folder / "dog").symlink_to(tmp_path / "elsewhere" / "dog")
-    (folder / "cat" / "around").symlink_to(folder / "cat")
+    with pytest.raises(ValueError, match=r"zoo/dog: is a link to a folder: .*cp -rL$"):
+        gathered(folder)
+    (folder / "dog").unlink()
+    (tmp_path / "elsewhere" / "dog").rename(folder / "dog")
+    (folder / "cat" / "lost.png").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match=r"zoo/cat/lost.png: is a link to nothing: "):
+        gathered(folder)
+    (folder / "cat" / "lost.png").unlink()
+    (folder / "cat" / "cat.1.png").rename(tmp_path / "elsewhere" / "1.png")
+    (folder / "cat" / "cat.1.png").symlink_to(tmp_path / "elsewhere" / "1.png")  # DVC hashes what is behind a file's link
     os.mkfifo(folder / "cat" / "pipe.png")
-    metrics = gathered(folder)[2]
+    (tmp_path / "link").symlink_to(folder)
+    metrics = gathered(tmp_path / "link")[2]
     assert (metrics["train_images"], metrics["identical"]) == (16, 0)
+
+
+def test_when_it_is_stopped_it_says_how_far_it_was(gathered, tmp_path, monkeypatch):
+    read, files = photographs.read_image, iter(range(20))
+
+    def until_the_seventh(*arguments):
+        if next(files) == 6:
+            raise KeyboardInterrupt
+        return read(*arguments)
+
+    monkeypatch.setattr(photographs, "read_image", until_the_seventh)
+    with pytest.raises(SystemExit, match="gather@mine: stopped after 6 of 20 files; the same command begins anew"):
+        gathered(as_folder(tmp_path / "zoo", zoo()))
 
 
 ONE_LINE = {
@@ -253,6 +352,48 @@ ONE_LINE = {
     "no plain letter": (
         zoo() | {"猫/1.png": picture(1)},
         "class folder '猫' has no plain letter or digit in its name: rename it",
+    ),
+    "no plain letter beside a digit": (
+        zoo() | {"猫1/1.png": picture(1)},
+        "class folder '猫1' has letters that have no plain ones",
+    ),
+    "both names of a split": (
+        {f"{split}/{name}": content for split in ("train", "test", "Testing") for name, content in zoo().items()},
+        "Testing and test would both be the split test: take one of them away",
+    ),
+    "a split without classes": (
+        {f"train/{name}": content for name, content in zoo().items()} | {"test/1.png": picture(1)},
+        "zoo: test must have a folder for each class",
+    ),
+    "splits under the classes": (
+        {
+            f"{kind}/{split}/{number}.png": picture(number)
+            for kind in ("cat", "dog")
+            for split in ("train", "val")
+            for number in range(9)
+        },
+        "cat, dog all hold the folders train, val: which are the classes",
+    ),
+    "folds": (
+        {f"{fold}/{name}": content for fold in ("fold1", "fold2", "fold3") for name, content in zoo().items()},
+        "fold1, fold2, fold3 all hold the folders cat, dog: which are the classes",
+    ),
+    "a split without training": (
+        {f"{split}/{name}": content for split in ("val", "test") for name, content in zoo().items()},
+        "test, val all hold the folders cat, dog: which are the classes",
+    ),
+    "images beside annotations": (
+        {f"images/{number}.png": picture(number) for number in range(9)} | {"annotations/trimaps/1.png": picture(90)},
+        "images beside annotations are no classes: put the photographs into a folder for each class",
+    ),
+    "images beside labels in splits": (
+        {
+            f"{split}/{kind}/{number}.png": picture(number)
+            for split in ("train", "valid")
+            for kind in ("images", "labels")
+            for number in range(9)
+        },
+        "train/images beside train/labels are no classes",
     ),
     "same plain name": (zoo() | {"dög/1.png": picture(1)}, "class folders dog and dög would have the same name: rename one"),
     "too many": ({f"c{number}/1.png": b"" for number in range(257)}, "needs 2 to 256 class folders.*; has 257"),

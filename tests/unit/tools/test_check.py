@@ -1,8 +1,11 @@
 """`make check` looks at both pipelines, and tells all mistakes at once."""
 
 import shutil
+import subprocess
 
 import pytest
+from dulwich.ignore import IgnoreFilterManager
+from dulwich.repo import Repo
 
 from relearn.params.base import ParamsError
 from tests.conftest import ROOT
@@ -68,3 +71,42 @@ def test_claims_of_an_experiment_that_was_taken_out_are_told(project, capsys):
     project("claims.yaml", "first: evaluate/deep_adadelta", "first: evaluate/no_deep_adadelta")
     check.main()
     assert "claims.yaml: 1 claims have no experiment in params.yaml, and stay as they are\n" in capsys.readouterr().out
+
+
+def test_photographs_inside_the_project_are_told_with_the_cure(project, tmp_path, capsys):
+    project("photos/params.yaml", "folder: data/archives/cats_vs_dogs", "folder: pets")
+    (tmp_path / "photos/pets/cat").mkdir(parents=True)
+    check.main()
+    assert "photos: datasets.cats_vs_dogs.folder: 'pets': lies inside the project" in (told := capsys.readouterr().err)
+    assert "`dvc add photos/pets` at the project's top, or put it outside" in told
+    assert len(told.splitlines()) == 1
+    (tmp_path / "photos/pets.dvc").touch()
+    check.main()
+    assert capsys.readouterr().err == ""
+
+
+def test_links_at_which_dvc_would_end_or_look_away_are_told(project, tmp_path, tmp_path_factory, capsys):
+    pets = tmp_path_factory.mktemp("elsewhere") / "pets"
+    project("photos/params.yaml", "folder: data/archives/cats_vs_dogs", f"folder: {pets}")
+    (pets / "cat").mkdir(parents=True)
+    (pets / "cat/lost.jpg").symlink_to("nowhere")
+    check.main()
+    assert f"{pets}/cat/lost.jpg: is a link to nothing: remove it" in capsys.readouterr().err
+
+
+def test_git_takes_no_photographs_that_lie_beside_the_pipeline(tmp_path):
+    shutil.copy2(ROOT / ".gitignore", tmp_path)
+    kept = ["photos/params.yaml", "photos/pets.dvc", "photos/metrics/gather/mine.json", "photos/plots/roc/mine.csv",
+            "photos/reports/quick/results.json", "photos/models/.gitignore"]  # fmt: skip
+    for name in [*kept, "photos/pets/cat/1.jpg", "photos/my pets/1.png", "photos/pets.zip", "photos/pets.tar.gz"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    told = subprocess.run(
+        ["git", "ls-files", "-oz", "--exclude-standard"], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    assert set(told.stdout.split("\0")) == {".gitignore", "", *kept}
+    seen_by_dvc = IgnoreFilterManager.from_repo(Repo(tmp_path))  # which looks for no dvc.yaml in folders that git ignores
+    assert not any(
+        seen_by_dvc.is_ignored(f"photos/{folder}") for folder in ("", "data/", "metrics/", "models/", "plots/", "reports/")
+    )
