@@ -1,10 +1,14 @@
-"""DVC's repository in a process that stays: opened once, its YAML files parsed again only when they have changed."""
+"""DVC's repository in a process that stays: opened once, its YAML files parsed again only when they have changed.
+
+What DVC's own command does not have: it parses params.yaml once a stage, and walks through all of it for each value.
+"""
 
 import contextlib
 import copy
 import json
 from collections.abc import Collection, Iterator, Sequence
-from functools import cache
+from functools import cache, reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +30,14 @@ def opened() -> Iterator[Any]:
 @cache
 def _repository(folder: Path) -> Any:
     from dvc import lock
+    from dvc.dependency import param
     from dvc.repo import Repo
     from dvc.utils import serialize
 
     lock.DEFAULT_TIMEOUT = POLL_SECONDS * 6  # of which it takes a sixth between two tries
-    serialize.LOADERS[".yaml"] = _remembering(serialize.load_yaml)
+    load = _remembering(serialize.load_yaml)
+    serialize.LOADERS[".yaml"] = lambda path, fs=None: copy.deepcopy(load(path, fs))  # a reader's own
+    param.read_param_file = _looking_up(param.read_param_file, load)
     return Repo(str(folder), _wait_for_lock=True)
 
 
@@ -68,6 +75,16 @@ def put_in_order(order: Sequence[str]) -> None:
     NOTED.unlink(missing_ok=True)
 
 
+def show_metrics(folder: Path) -> None:
+    """Prints what `dvc metrics show folder` prints, which reads the whole pipeline for it."""
+    from dvc.compare import show_metrics
+    from dvc.ui import ui
+
+    ui.enable()
+    shown = {str(path): {"data": json.loads(path.read_text())} for path in sorted(folder.rglob("*.json"))}
+    show_metrics({"": {"data": shown}}, precision=5, round_digits=True)
+
+
 def entries(lock: Path) -> list[str]:
     """Names of the stages in a dvc.lock, in its order. ValueError when it was cut off."""
     try:
@@ -99,7 +116,7 @@ def _noted() -> dict[str, list[str]]:
 
 
 def _remembering(load: Any) -> Any:
-    """DVC's reader of YAML files, which parses each content once: DVC itself reads params.yaml once a stage."""
+    """DVC's reader of YAML files, which parses each content once; what it gives is not to be changed."""
     parsed: dict[str, tuple[tuple[int, int], Any]] = {}
 
     def loaded(path: Any, fs: Any = None) -> Any:
@@ -109,6 +126,23 @@ def _remembering(load: Any) -> Any:
         version = (about.st_mtime_ns, about.st_size)
         if parsed.get(str(path), ((), None))[0] != version:
             parsed[str(path)] = version, load(path, fs=fs)
-        return copy.deepcopy(parsed[str(path)][1])
+        return parsed[str(path)][1]
 
     return loaded
+
+
+def _looking_up(read: Any, load: Any) -> Any:
+    """DVC's reader of the values in a params file that a stage depends on; it looks names up in what `load` gives.
+
+    DVC's own `read` compares each name with all that stand in the file, as it may be a pattern. It is asked about names that
+    are not there as they stand.
+    """
+
+    def values(fs: Any, path: Any, names: Any = None, flatten: bool = False, **options: Any) -> Any:
+        if names and flatten and not options and fs.suffix(path) == ".yaml":
+            content = load(path, fs)
+            with contextlib.suppress(LookupError, TypeError):
+                return {name: copy.deepcopy(reduce(getitem, name.split("."), content)) for name in names}
+        return read(fs, path, names, flatten, **options)
+
+    return values

@@ -1,12 +1,16 @@
 """dvc.lock ends in the order of `dvc repro`, however a run went; YAML files are parsed once."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from relearn.scheduling import repository
+from tests.conftest import ROOT
 
 ENTRY = "  {0}:\n    cmd: run {0}\n    outs:\n    - path: {0}.out\n      hash: md5\n      md5: '0123'\n      size: 5\n"
 ORDER = ["train@a", "train@b", "evaluate@a", "report", "photos/dvc.yaml:gather@a", "photos/dvc.yaml:report"]
@@ -101,11 +105,73 @@ def test_a_yaml_file_is_parsed_again_only_when_it_has_changed(tmp_path):
     loaded = repository._remembering(load)
     path = tmp_path / "params.yaml"
     path.write_text("[1, 2]")
-    first = loaded(path)
-    first["numbers"].append(3)  # a reader's own copy
-    assert loaded(path) == {"numbers": [1, 2]}
+    assert loaded(path) == loaded(path) == {"numbers": [1, 2]}
     assert len(parsed) == 1
     time.sleep(0.01)
     path.write_text("[4, 2]")
     assert loaded(path) == {"numbers": [4, 2]}
     assert len(parsed) == 2
+
+
+PARAMS = """
+seed: 14
+train: {a: {rate: 1e-05, sizes: [3, 4]}, b: {rate: 0.5, sizes: []}}
+7: {3: seven}
+"""
+NAMES = [
+    ["seed"], ["train.a", "seed", "train.b.rate"], ["train.a.sizes.1"], ["train.*.none", "seed"], ["train.a.r*"], ["7.3"], ["7"],
+    ["nothing", "seed.deeper", "train.c"], ["train.*.rate"], [],
+]  # fmt: skip
+READ = """
+from dvc.dependency import param
+from dvc.fs import localfs
+from relearn.scheduling import repository
+
+{opened}
+for names in {names}:
+    try:
+        print(param.read_param_file(localfs, "params.yaml", names, flatten=True))
+    except ValueError as error:
+        print(error)
+"""
+
+
+def test_values_that_a_stage_depends_on_are_those_that_dvc_finds(project):
+    """Patterns, places in lists, numbers as names and names that are not there among them; two values for one are an error."""
+    (project / "params.yaml").write_text(PARAMS)
+    found = []
+    for opened in ("repository._repository(localfs.getcwd())", ""):
+        program = READ.format(opened=opened, names=NAMES)
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+        found.append(done.stdout.splitlines())
+    assert found[0] == found[1]
+    assert found[0][:2] == ["{'seed': 14}", "{'train.a': {'rate': 1e-05, 'sizes': [3, 4]}, 'seed': 14, 'train.b.rate': 0.5}"]
+    assert len(found[0]) == len(NAMES)
+
+
+@pytest.mark.parametrize("of_all", [True, False])
+def test_what_a_reader_changes_is_its_own(project, of_all):
+    from dvc.dependency import param
+    from dvc.fs import localfs
+    from dvc.utils.serialize import load_path
+
+    (project / "params.yaml").write_text(PARAMS)
+    with repository.opened():
+        for _ in range(2):
+            whole = load_path("params.yaml", localfs)
+            values = whole if of_all else param.read_param_file(localfs, "params.yaml", ["train"], flatten=True)
+            assert values["train"].pop("b") == {"rate": 0.5, "sizes": []}
+
+
+def test_metrics_are_shown_as_dvc_shows_them(project, capfd):
+    figures = {"a.json": {"accuracy": 0.123456789, "loss": 2}, "sub/b.json": {"accuracy": 1e-9, "nested": {"n": 3}}}
+    for name, values in figures.items():
+        path = project / "metrics" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values))
+    repository.show_metrics(Path("metrics"))
+    shown = capfd.readouterr().out
+    done = subprocess.run([sys.executable, "-m", "dvc", "metrics", "show", "metrics"], capture_output=True, text=True, check=True)
+    assert shown == done.stdout
+    assert "0.12346" in shown
