@@ -1,5 +1,7 @@
 """dvc.lock ends in the order of `dvc repro`, however a run went; YAML files are parsed once."""
 
+import copy
+import errno
 import json
 import os
 import subprocess
@@ -8,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ruamel.yaml.representer import RepresenterError
 
 from relearn.scheduling import repository
 from tests.conftest import ROOT
@@ -162,6 +165,102 @@ def test_what_a_reader_changes_is_its_own(project, of_all):
             whole = load_path("params.yaml", localfs)
             values = whole if of_all else param.read_param_file(localfs, "params.yaml", ["train"], flatten=True)
             assert values["train"].pop("b") == {"rate": 0.5, "sizes": []}
+
+
+ENTRY_OF_DVC = {
+    "cmd": "python -m stages.train a " + "and-a-long-word " * 12,
+    "deps": [{"path": "data/a", "hash": "md5", "md5": "0123", "size": 5, "nfiles": 2}],
+    "params": {
+        "params.yaml": {
+            "train.a": {"rate": 1e-05, "name": "on", "text": "a: b # c", "none": None, "sizes": [3, [4, 5]], "of": {}}
+        }
+    },
+    "outs": [{"path": "models/ä.keras", "md5": "9" * 32, "size": 184380625}],
+}
+LOCKS = {
+    "the project's": (ROOT / "dvc.lock").read_text(),
+    "the photographs'": (ROOT / "photos/dvc.lock").read_text(),
+    "a small one": text("report", "train@a"),
+}
+OTHERWISE = {
+    "one with a comment": text("report", "train@a") + "  # by hand\n",
+    "one with a name in quotes": text("report", "train@a").replace("  report:", "  'report':"),
+    "one with data sets": text("report", "train@a") + "datasets: []\n",
+    "one without stages": "schema: '2.0'\nstages: {}\n",
+}
+CHANGES = {
+    "an entry changes": lambda stages: stages.update(report=copy.deepcopy(ENTRY_OF_DVC)),
+    "an entry comes": lambda stages: stages.update({"train@new": copy.deepcopy(ENTRY_OF_DVC)}),
+    "all are written again": lambda stages: stages.update({name: plain(entry) for name, entry in stages.items()}),
+}
+
+
+def plain(value):
+    """A copy without what ruamel notes of places and comments."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize(("lock", "change"), [
+    ("the project's", "all are written again"), ("the photographs'", "an entry comes"),
+    *(("a small one", change) for change in CHANGES), *((lock, "an entry changes") for lock in OTHERWISE),
+])  # fmt: skip
+def test_an_entry_is_written_to_the_byte_as_dvc_writes_it(tmp_path, lock, change):
+    from dvc.utils.serialize import modify_yaml
+
+    written = []
+    for modify in (modify_yaml, repository._splicing(modify_yaml)):
+        LOCK.write_text((LOCKS | OTHERWISE)[lock])
+        with modify(str(tmp_path / "dvc.lock")) as content:
+            CHANGES[change](content["stages"])
+        written.append(LOCK.read_text())
+    assert written[0] == written[1]
+
+
+def test_a_lock_file_that_is_not_there_is_made(tmp_path):
+    from dvc.utils.serialize import modify_yaml
+
+    with repository._splicing(modify_yaml)(str(tmp_path / "dvc.lock")) as content:
+        assert content == {}
+        content.update({"schema": "2.0", "stages": {"report": {"cmd": "run report"}}})
+    assert LOCK.read_text() == "schema: '2.0'\nstages:\n  report:\n    cmd: run report\n"
+
+
+def test_a_lock_file_stays_as_it_was_when_an_entry_cannot_be_written(tmp_path):
+    """DVC itself would have emptied it by then."""
+    from dvc.utils.serialize import modify_yaml
+
+    LOCK.write_text(text("report", "train@a"))
+    with pytest.raises(RepresenterError), repository._splicing(modify_yaml)(str(tmp_path / "dvc.lock")) as content:
+        content["stages"]["report"] = {"cmd": object()}
+    assert LOCK.read_text() == text("report", "train@a")
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["dvc.lock"]
+
+
+def test_a_lock_file_stays_as_it_was_when_the_disk_is_full(tmp_path, monkeypatch):
+    from dvc.utils.serialize import modify_yaml
+
+    LOCK.write_text(text("report", "train@a"))
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left"), repository._splicing(modify_yaml)(str(tmp_path / "dvc.lock")) as content:
+        content["stages"]["report"] = {"cmd": "another"}
+    assert LOCK.read_text() == text("report", "train@a")
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["dvc.lock"]
+
+
+def full(path, content):
+    """Path.write_text on a disk with room for some of it."""
+    path.write_bytes(content.encode()[:20])
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_run_ends_with_the_lock_file_as_dvc_writes_it():
+    """Also the entries of stages that have not run, which DVC writes with each other."""
+    LOCK.write_text(text("report", "train@a").replace("md5: '0123'", 'md5: "0123"'))
+    repository.note_order(ORDER)
+    repository.put_in_order(ORDER)
+    assert LOCK.read_text() == text("report", "train@a")
 
 
 def test_metrics_are_shown_as_dvc_shows_them(project, capfd):
