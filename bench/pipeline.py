@@ -25,7 +25,7 @@ class Size:
     repeats: int
 
 
-SOME = ("evaluate@shallow_adadelta", "evaluate@lenet", "evaluate@cifar_simple", "finetune@freeze_both", "classify@raw")
+SOME = ("evaluate@shallow_adadelta", "evaluate@cifar_simple", "evaluate@cifar_deeper", "finetune@freeze_both", "classify@probe")
 FULL = Size("quick", SOME, 1)
 WHOLE = Size("quick", (), 1)  # of all stages: 45 minutes
 

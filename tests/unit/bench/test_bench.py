@@ -1,9 +1,12 @@
 """What `make bench` computes from what it measures, and the ways in which it measures."""
 
+import contextlib
 import json
 import os
+import tempfile
 import time
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,10 +20,11 @@ from bench.lib import chapters, machine, rows, trials, workplaces
 from bench.lib import ours as epochs
 from bench.lib.trials import Way
 from relearn import checks
-from relearn.data import pins, processor
+from relearn.data import pins, processor, records
 from relearn.data.arrays import Split
 from relearn.networks import nets
 from relearn.networks.engine import keras
+from relearn.process import timings
 from relearn.sources import augmentation as ours
 from relearn.training import compute
 from tests.conftest import ROOT
@@ -252,6 +256,32 @@ def test_onednn_is_switched_off_only_where_tensorflow_does_not_take_it_by_itself
     assert len(tried[0]) == ways
     assert tried[0]["pinned"].environment == pins.KERNELS | {pins.MARK: "avx2"}
     assert any("left out" in row.figure for row in kernels.table(figures)) == (ways == 2)
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_ways_to_run_a_pipeline_must_end_with_the_same_bytes(tmp_path, monkeypatch, same):
+    """Two stages of 3 s each: 6 s of work in 10 s, or in 5 s by two workers."""
+    seconds = {pipeline.WAYS["dvc repro"]: 10.0, pipeline.WAYS["JOBS=1"]: 10.0, pipeline.WAYS["JOBS=2"]: 5.0}
+
+    @contextlib.contextmanager
+    def clone(change):
+        change({})
+        yield Path(tempfile.mkdtemp(dir=tmp_path))
+
+    def repro(folder, *targets, command):
+        assert targets == ("a", "b")
+        for name in targets:
+            records.write_json(folder / timings.FOLDER / f"quick/{name}.json", {"stage": name, "seconds": 3.0})
+        (folder / "dvc.lock").write_text("" if same else str(command))
+        return seconds[command]
+
+    monkeypatch.setattr(workplaces, "clone", clone)
+    monkeypatch.setattr(overhead, "repro", repro)
+    with contextlib.nullcontext() if same else pytest.raises(ValueError, match=r"different bytes in dvc\.lock"):
+        figures = pipeline.measure(pipeline.Size("quick", ("a", "b"), 2))
+        assert figures["stages"] == 2
+        assert figures["shares"] == {name: pytest.approx(0.4) for name in pipeline.WAYS}
+        assert figures["times_dvc"]["JOBS=2"] == {"median": 2, "lowest": 2, "highest": 2}
 
 
 def test_a_pipelines_ways_are_compared_with_dvc_repro():
