@@ -27,17 +27,15 @@ help: ## this list
 
 repro: $(VENV)/.installed check ## set up, run every stage that is not up to date (JOBS=2 at a time), show the metrics and the report
 	@python -m tools.recover
-	@python -m tools.repro --jobs $(JOBS) $(if $(SCHEDULER),--scheduler $(SCHEDULER))
+	@python -m tools.repro --jobs $(JOBS) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) --show metrics/summary
 	@[ -f reports/$(SCALE)/index.html ] || python -m stages.report
-	@dvc metrics show metrics/summary
 	@echo
 	@echo "Report: $(CURDIR)/reports/$(SCALE)/index.html"
 
 photos: $(VENV)/.installed check ## the same for photographs (photos/params.yaml), with DATASETS_DIR or the official downloads
 	@python -m tools.recover
-	@python -m tools.repro --jobs $(JOBS) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) photos/dvc.yaml
+	@python -m tools.repro --jobs $(JOBS) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) --show photos/metrics/summary photos/dvc.yaml
 	@[ -f photos/reports/$(SCALE)/index.html ] || { cd photos && python -m stages.report; }
-	@dvc metrics show photos/metrics/summary
 	@echo
 	@echo "Report: $(CURDIR)/photos/reports/$(SCALE)/index.html"
 
@@ -73,7 +71,7 @@ torture: $(VENV)/.installed ## kill small pipelines 50 (KILLS=) and 15 times, fi
 	python -m tests.support.fulldisk
 	python -m tests.support.fulldisk --photos
 
-bench: $(VENV)/.installed ## measure all of docs/performance.md (NAMES="training embedding": some) on an idle machine, 25 minutes
+bench: $(VENV)/.installed ## measure all of docs/performance.md (NAMES="training embedding": some) on an idle machine, 45 minutes
 	dvc repro download@cifar10 fetch@lite0
 	python -m bench $(NAMES)
 

@@ -87,7 +87,8 @@ def block(kind: str) -> tuple[Phase, str, str | int | None]:
         head = params.train["head_adam"]
         return head, params.nets[head.net], None
     tuned = params.transfer["cats_vs_dogs_tuned"]
-    return tuned, params.transfer["cats_vs_dogs_head"].net or "", tuned.train_from
+    net = params.transfer["cats_vs_dogs_head"].net or ""
+    return tuned, net.removesuffix(" sigmoid"), tuned.train_from  # which tells two classes apart; here are CIFAR-10's ten
 
 
 def frozen_part(kind: str, size: Size) -> Frozen:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from bench import accuracy, augmentation, embedding, features, overhead, repeats, training
+from bench import accuracy, augmentation, embedding, features, kernels, overhead, pipeline, repeats, threads, training
 from bench.lib.rows import Row
 from bench.lib.workplaces import ROOT
 from relearn.process import command
@@ -27,14 +27,18 @@ class Measurement(NamedTuple):
 MEASUREMENTS = {
     "training": Measurement(training.measure, training.table),
     "accuracy": Measurement(accuracy.measure, accuracy.table),
+    "threads": Measurement(threads.measure, threads.table),
+    "kernels": Measurement(kernels.measure, kernels.table),
     "repeats": Measurement(repeats.measure, repeats.table),
     "features": Measurement(features.measure, features.table),
     "embedding": Measurement(embedding.measure, embedding.table),
     "augmentation": Measurement(augmentation.measure, augmentation.table),
+    "pipeline": Measurement(pipeline.measure, pipeline.table),
     "overhead": Measurement(overhead.measure, overhead.table),
+    "pipeline_whole": Measurement(pipeline.measure_whole, pipeline.table),
     "accuracy_at_book": Measurement(accuracy.measure_at_book, accuracy.table),
 }
-LONG = ("accuracy_at_book",)  # measured only when named
+LONG = ("pipeline_whole", "accuracy_at_book")  # measured only when named
 
 
 def main() -> None:

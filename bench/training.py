@@ -95,13 +95,13 @@ def chapter(key: str, images: int) -> Work:
     return lambda: chapters.fit(model, pixels, labels, spec.batch)
 
 
-def ours(key: str, images: int, precision: str) -> Work:
-    """An epoch as our stage trains."""
+def ours(key: str, images: int, precision: str, threads: int | None = None) -> Work:
+    """An epoch as our stage trains, with all cores where no number of threads is named."""
     from bench.lib import ours
     from relearn.networks import nets
 
     settings = workplaces.settings()
-    compute.configure(settings.compute.model_copy(update={"precision": precision}))
+    compute.configure(settings.compute.model_copy(update={"precision": precision}), threads)
     spec, split, n_classes = data(key, images)
     return ours.epoch(nets.for_data(settings.nets[spec.net], spec, split, n_classes, settings.seed), spec, split)
 

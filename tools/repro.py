@@ -1,6 +1,6 @@
 """Run the stages that are not up to date, as many at a time as there is room for. `make repro` calls it.
 
-    python -m tools.repro [--jobs N] [--scheduler tcp://HOST:8786] [--force] [TARGET ...]
+    python -m tools.repro [--jobs N] [--scheduler tcp://HOST:8786] [--force] [--show FOLDER] [TARGET ...]
 
 Reads  dvc.yaml, dvc.lock, params.yaml; the targets' stages and all that these need (without targets: dvc.yaml)
 Writes what `dvc repro` would write, dvc.lock byte for byte; logs/repro/<stage>.log
@@ -31,6 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--jobs", default="auto", help="stages at a time: a number, or auto, as cores and memory allow")
     parser.add_argument("--scheduler", help="tcp://HOST:8786 of a Dask cluster whose workers see this folder")
     parser.add_argument("--force", action="store_true", help="run stages that are up to date, too")
+    parser.add_argument("--show", type=Path, metavar="FOLDER", help="print its metrics in the end, as `dvc metrics show` does")
     options = parser.parse_args(arguments)
     if options.jobs != "auto" and not (options.jobs.isdecimal() and int(options.jobs)):
         parser.error(f"--jobs: {options.jobs!r} is neither auto nor a whole number from 1")
@@ -49,6 +50,8 @@ def main(arguments: list[str] | None = None) -> None:
         else:
             print("Everything is up to date.")
         repository.put_in_order(plan.order)
+        if options.show:
+            repository.show_metrics(options.show)
 
 
 def room() -> int:

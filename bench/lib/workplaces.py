@@ -16,12 +16,14 @@ from relearn import checks
 from relearn.data import arrays
 from relearn.data.arrays import Split
 from relearn.params import whole
+from relearn.params.base import Compute
 from relearn.params.whole import Params
 
 ROOT = Path(__file__).parents[2]
 CIFAR10, LITE0 = ROOT / "data/cifar10", ROOT / "models/backbones/lite0.keras"
 OUTPUTS = re.compile(r"(photos/)?(metrics/|plots/|reports/|dvc\.lock)")
 OWN_CACHE = "[cache]\n    dir = cache\n"  # whatever cache this user's other projects share
+FASTEST = Compute(precision="auto", threads="auto", jobs="auto")
 
 Change = Callable[[dict[str, Any]], None]
 
@@ -33,8 +35,8 @@ def check() -> None:
 
 
 def settings() -> Params:
-    """The project's own parameters."""
-    return checks.load(ROOT / whole.FILE)
+    """The project's own parameters, computed as fast as this machine can, which scales smoke and quick give up."""
+    return checks.load(ROOT / whole.FILE).model_copy(update={"compute": FASTEST})
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from relearn.process import atomic
 from relearn.scheduling import repository
@@ -76,13 +77,13 @@ def make(targets: Collection[str], scale: str, force: bool = False) -> Plan:
     """
     from dvc.exceptions import DvcException
     from dvc.repo import lock_repo
-    from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
+    from dvc.repo.reproduce import get_active_graph, plan_repro
 
     due: dict[str, list[str]] = {}
     try:
         with repository.opened() as repo, lock_repo(repo):
             graph = get_active_graph(repo.index.graph)
-            stages = plan_repro(graph, collect_stages(repo, targets))
+            stages = plan_repro(graph, _named(repo, targets))
             for stage in stages:
                 before = list(graph.successors(stage))
                 waits = [other.addressing for other in before if other.addressing in due]
@@ -91,6 +92,16 @@ def make(targets: Collection[str], scale: str, force: bool = False) -> Plan:
     except DvcException as error:
         raise ValueError(f"DVC: {error}") from error
     return Plan(due, expected(scale, due), [stage.addressing for stage in stages])
+
+
+def _named(repo: Any, targets: Iterable[str]) -> list[Any]:
+    """DVC's stages that `targets` name: those of a dvc.yaml as the index has them, since DVC would parse its lock once more."""
+    from dvc.repo.reproduce import collect_stages
+
+    read: dict[str, list[Any]] = {}
+    for stage in repo.index.stages:
+        read.setdefault(stage.path_in_repo, []).append(stage)
+    return list(dict.fromkeys(stage for target in targets for stage in read.get(target) or collect_stages(repo, [target])))
 
 
 def expected(scale: str, names: Iterable[str]) -> dict[str, float]:

@@ -1,10 +1,16 @@
-"""DVC's repository in a process that stays: opened once, its YAML files parsed again only when they have changed."""
+"""DVC's repository in a process that stays: opened once, its YAML files parsed again only when they have changed.
+
+DVC's own command parses params.yaml once a stage, walks through all of it for each value, and parses and writes dvc.lock as
+a whole for each entry, a second a stage.
+"""
 
 import contextlib
 import copy
 import json
+import re
 from collections.abc import Collection, Iterator, Sequence
-from functools import cache
+from functools import cache, reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +20,7 @@ from ruamel.yaml.error import YAMLError
 from relearn.process import atomic
 
 POLL_SECONDS = 0.05  # between two tries to get the repository's lock; DVC's own half second would be a tenth of a stage
+HEAD = "schema: '2.0'\nstages:\n"  # of each dvc.lock
 NOTED = Path(".state/order.json")  # the names in each dvc.lock before a run that has not ended well yet
 
 
@@ -25,12 +32,16 @@ def opened() -> Iterator[Any]:
 
 @cache
 def _repository(folder: Path) -> Any:
-    from dvc import lock
+    from dvc import dvcfile, lock
+    from dvc.dependency import param
     from dvc.repo import Repo
     from dvc.utils import serialize
 
     lock.DEFAULT_TIMEOUT = POLL_SECONDS * 6  # of which it takes a sixth between two tries
-    serialize.LOADERS[".yaml"] = _remembering(serialize.load_yaml)
+    load = _remembering(serialize.load_yaml)
+    serialize.LOADERS[".yaml"] = lambda path, fs=None: copy.deepcopy(load(path, fs))  # a reader's own
+    param.read_param_file = _looking_up(param.read_param_file, load)
+    dvcfile.modify_yaml = _splicing(dvcfile.modify_yaml)
     return Repo(str(folder), _wait_for_lock=True)
 
 
@@ -50,22 +61,34 @@ def note_order(stages: Collection[str]) -> None:
 def put_in_order(order: Sequence[str]) -> None:
     """Puts entries that are new since `note_order`, which stand as stages ended, as they would be after `dvc repro`.
 
+    Each file is then what DVC writes, to the byte; one that is so already stays untouched.
     order: all stages, as `dvc repro` runs them.
     """
-    from dvc.utils.serialize import dump_yaml, parse_yaml_for_update
+    from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update
 
     for name, before in _noted().items():
         lock = Path(name)
         planned = [_entry(stage) for stage in order if lock_of(stage) == lock]
-        there = entries(lock)
-        new = [name for name in there if name not in before]
-        ordered = [name for name in there if name in before] + sorted(new, key=_places(planned))
-        if ordered != there:
-            with opened() as repo, repo.lock, atomic.replacing(lock) as partial:
-                content = parse_yaml_for_update(lock.read_text(), str(lock))
+        if there := entries(lock):
+            new = [name for name in there if name not in before]
+            ordered = [name for name in there if name in before] + sorted(new, key=_places(planned))
+            with opened() as repo, repo.lock:
+                content = parse_yaml_for_update(text := lock.read_text(), str(lock))
                 content["stages"] = {name: content["stages"][name] for name in ordered}
-                dump_yaml(str(partial), content)
+                if (written := dumps_yaml(content)) != text:
+                    with atomic.replacing(lock) as partial:
+                        partial.write_text(written)
     NOTED.unlink(missing_ok=True)
+
+
+def show_metrics(folder: Path) -> None:
+    """Prints what `dvc metrics show folder` prints, which reads the whole pipeline for it."""
+    from dvc.compare import show_metrics
+    from dvc.ui import ui
+
+    ui.enable()
+    shown = {str(path): {"data": json.loads(path.read_text())} for path in sorted(folder.rglob("*.json"))}
+    show_metrics({"": {"data": shown}}, precision=5, round_digits=True)
 
 
 def entries(lock: Path) -> list[str]:
@@ -99,7 +122,7 @@ def _noted() -> dict[str, list[str]]:
 
 
 def _remembering(load: Any) -> Any:
-    """DVC's reader of YAML files, which parses each content once: DVC itself reads params.yaml once a stage."""
+    """DVC's reader of YAML files, which parses each content once; what it gives is not to be changed."""
     parsed: dict[str, tuple[tuple[int, int], Any]] = {}
 
     def loaded(path: Any, fs: Any = None) -> Any:
@@ -109,6 +132,58 @@ def _remembering(load: Any) -> Any:
         version = (about.st_mtime_ns, about.st_size)
         if parsed.get(str(path), ((), None))[0] != version:
             parsed[str(path)] = version, load(path, fs=fs)
-        return copy.deepcopy(parsed[str(path)][1])
+        return parsed[str(path)][1]
 
     return loaded
+
+
+def _looking_up(read: Any, load: Any) -> Any:
+    """DVC's reader of the values in a params file that a stage depends on; it looks names up in what `load` gives.
+
+    DVC's own `read` compares each name with all that stand in the file, as it may be a pattern. It is asked about names that
+    are not there as they stand.
+    """
+
+    def values(fs: Any, path: Any, names: Any = None, flatten: bool = False, **options: Any) -> Any:
+        if names and flatten and not options and fs.suffix(path) == ".yaml":
+            content = load(path, fs)
+            with contextlib.suppress(LookupError, TypeError):
+                return {name: copy.deepcopy(reduce(getitem, name.split("."), content)) for name in names}
+        return read(fs, path, names, flatten, **options)
+
+    return values
+
+
+def _splicing(modify: Any) -> Any:
+    """DVC's way to change dvc.lock, of which it writes no more than the entries that change, and the file whole.
+
+    One that does not look as DVC writes it is left to DVC's own `modify`.
+    """
+    from dvc.utils.serialize import dumps_yaml, parse_yaml
+
+    @contextlib.contextmanager
+    def modified(path: Any, fs: Any = None) -> Iterator[Any]:
+        lock = Path(path)
+        text = lock.read_text() if lock.name == "dvc.lock" and lock.is_file() else ""
+        blocks = _blocks(text)
+        content = parse_yaml(text, path) if blocks else {}
+        if content.keys() != {"schema", "stages"} or list(content["stages"]) != list(blocks):
+            with modify(path, fs=fs) as whole:
+                yield whole
+            return
+        before = dict(content["stages"])
+        yield content
+        for name, entry in content["stages"].items():
+            if entry is not before.get(name):
+                blocks[name] = dumps_yaml({"stages": {name: entry}}).partition("\n")[2]
+        with atomic.replacing(lock) as partial:
+            partial.write_text(HEAD + "".join(blocks.values()))
+
+    return modified
+
+
+def _blocks(text: str) -> dict[str, str]:
+    """The lines of each entry of a dvc.lock, by name; none where it has other lines."""
+    parts = re.split(r"^(?=  \S)", text.removeprefix(HEAD), flags=re.MULTILINE)
+    blocks = {part.partition(":\n")[0].strip(): part for part in parts[1:]}
+    return blocks if text == HEAD + "".join(blocks.values()) else {}

@@ -1,9 +1,12 @@
 """What `make bench` computes from what it measures, and the ways in which it measures."""
 
+import contextlib
 import json
 import os
+import tempfile
 import time
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,17 +15,20 @@ import yaml
 from PIL import Image
 
 from bench import __main__ as bench_main
-from bench import accuracy, augmentation, embedding, features, overhead, repeats, table, training
+from bench import accuracy, augmentation, embedding, features, kernels, overhead, pipeline, repeats, table, threads, training
 from bench.lib import chapters, machine, rows, trials, workplaces
 from bench.lib import ours as epochs
 from bench.lib.trials import Way
 from relearn import checks
+from relearn.data import pins, processor, records
 from relearn.data.arrays import Split
 from relearn.networks import nets
 from relearn.networks.engine import keras
+from relearn.process import timings
 from relearn.sources import augmentation as ours
 from relearn.training import compute
 from tests.conftest import ROOT
+from tests.unit.bench import works
 
 RATIO = {"median": 2.0, "lowest": 1.5, "highest": 2.5}
 NET = {
@@ -39,6 +45,11 @@ FROZEN = {
     "times_chapter": RATIO,
     "differences": {"float32": 1e-6, "float16": 2e-4, "training": 0.4, "steps": 20},
 }
+PIPELINE = {
+    "scale": "quick", "stages": 81, "seconds": {"dvc repro": [100.0], "JOBS=1": [90.0], "JOBS=2": [50.0]},
+    "times_dvc": {"dvc repro": RATIO, "JOBS=1": RATIO, "JOBS=2": RATIO},
+    "shares": {"dvc repro": 0.3, "JOBS=1": 0.2, "JOBS=2": 0.1},
+}  # fmt: skip
 FIGURES: dict[str, dict[str, Any]] = {
     "training": {"peak_tflops": {"bfloat16": 0.2, "float32": 0.1}, **dict.fromkeys(training.TITLES, NET)},
     "accuracy": {"scale": "quick", "seeds": 5, "bfloat16": 0.31, "float32": 0.312, "difference": -0.002, "standard_error": 0.004},
@@ -58,9 +69,15 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "overhead": {
         "seconds": 60.0, "stages": 5, "seconds_a_stage": 3.0, "share": 0.25, "all_stages": 77,
-        "dvc_seconds_a_stage": 0.8, "nothing_to_do_seconds": 4.9,
-        "growth": {"10": {"nothing_to_do_seconds": 1.0, "one_changed_seconds": 2.0}},
+        "dvc_seconds_a_stage": 0.8, "nothing_to_do_seconds": {"dvc repro": 4.9, "make repro": 2.5},
+        "growth": {"10": {"nothing_to_do_seconds": {"dvc repro": 2.0, "make repro": 1.0},
+                          "one_changed_seconds": {"dvc repro": 3.0, "make repro": 4.0}}},
     },
+    "pipeline": PIPELINE,
+    "pipeline_whole": PIPELINE,
+    "threads": {"vehicles": {"images_per_second": {"1 x 2": 500.0, "2 x 1": 700.0},
+                             "times_base": {"1 x 2": RATIO, "2 x 1": RATIO}, "base": "1 x 2"}},
+    "kernels": {"vehicles": {"images_per_second": {"free": 500.0, "pinned": 400.0}, "pinned_times": RATIO}},
     "accuracy_at_book": {"scale": "book", "seeds": 3, "bfloat16": 0.71, "float32": 0.71, "difference": 0.0,
                          "standard_error": 0.001},
 }  # fmt: skip
@@ -72,37 +89,25 @@ RESULTS = {
 }
 
 
-def first(path: str) -> int:
-    return os.getpid() if path else 0
-
-
-def counting(path: str, name: str) -> trials.Work:
-    """Work that writes its name, and how often this process has done it, to a file."""
-    done = []
-
-    def work() -> None:
-        done.append(name)
-        with open(path, "a") as stream:  # noqa: PTH123
-            stream.write(f"{name}{len(done)} ")
-
-    return work
-
-
-def failing() -> trials.Work:
-    raise ValueError("cannot be prepared")
-
-
 def test_ways_take_turns_each_in_a_process_of_its_own(tmp_path):
     path = str(tmp_path / "order")
-    turns = trials.interleaved({"a": Way(counting, (path, "a")), "b": Way(counting, (path, "b"))}, 3, "order")
+    turns = trials.interleaved({"a": Way(works.counting, (path, "a")), "b": Way(works.counting, (path, "b"))}, 3, "order")
     assert (tmp_path / "order").read_text() == "a1 b1 a2 b2 a3 b3 "
     assert [{name: len(values) for name, values in figures.items()} for figures in turns] == [{"a": 3, "b": 3}] * 2
-    assert trials.apart(first, path) not in (os.getpid(), trials.apart(first, path))
+    assert trials.apart(works.first, path) not in (os.getpid(), trials.apart(works.first, path))
+
+
+def test_processes_of_one_way_work_at_the_same_time_in_an_environment_of_their_own(tmp_path):
+    ways = {name: Way(works.meeting, (str(tmp_path),), 2, {"TOGETHER": name}) for name in ("a", "b")}
+    turns = trials.interleaved(ways, 1, "meeting")
+    assert {path.name: len(list(path.iterdir())) for path in tmp_path.iterdir()} == {"a": 2, "b": 2}
+    assert [len(seconds) for seconds in turns.seconds.values()] == [1, 1]
+    assert "TOGETHER" not in os.environ
 
 
 def test_what_fails_in_another_process_is_an_error_here():
     with pytest.raises(ValueError, match="cannot be prepared"):
-        trials.interleaved({"a": Way(failing)}, 1, "failing")
+        trials.interleaved({"a": Way(works.failing)}, 1, "failing")
 
 
 def test_a_ratio_is_the_median_of_the_ratios_of_each_repeat():
@@ -214,6 +219,78 @@ def test_jobs_times_threads_fill_the_cores():
     assert repeats.pairs(6) == [(1, 6), (2, 3), (3, 2), (6, 1), (1, 1)]
 
 
+def test_trainings_at_once_with_all_cores_each_or_one():
+    assert threads.pairs(1) == [(1, 1)]
+    assert threads.pairs(2) == [(1, 2), (2, 1), (2, 2), (1, 1)]
+    assert threads.pairs(4) == [(1, 4), (4, 1), (4, 4), (1, 1)]
+
+
+def test_images_of_all_trainings_at_once_count():
+    """Of 100 images an epoch: one training in 2 s are 50 a second, two at once in 3 s are 67."""
+    seconds = {"1 x 2": [2.0, 2.0], "2 x 1": [3.0, 3.0]}
+    figures = threads.compared(trials.Turns(seconds, seconds), 100)
+    assert figures["images_per_second"] == {"1 x 2": 50, "2 x 1": pytest.approx(200 / 3)}
+    assert figures["times_base"]["2 x 1"]["median"] == pytest.approx(4 / 3)
+
+
+def test_pinned_kernels_are_compared_with_free_ones_and_these_with_none_of_onednn():
+    seconds = {"free": [2.0], "pinned": [4.0], "without oneDNN": [3.0]}
+    figures = kernels.compared(trials.Turns(seconds, seconds), 100)
+    assert figures["pinned_times"]["median"] == 0.5
+    assert figures["onednn_times"]["median"] == 1.5
+    assert figures["images_per_second"] == {"free": 50, "pinned": 25, "without oneDNN": pytest.approx(100 / 3)}
+
+
+@pytest.mark.parametrize(("flags", "ways"), [({"avx2", "avx512f"}, 2), ({"avx2"}, 3)])
+def test_onednn_is_switched_off_only_where_tensorflow_does_not_take_it_by_itself(monkeypatch, flags, ways):
+    monkeypatch.setattr(processor, "flags", lambda: flags)
+    tried = []
+
+    def interleaved(those, repeats, label):
+        tried.append(those)
+        ones = {name: [1.0] for name in those}
+        return trials.Turns(ones, ones)
+
+    monkeypatch.setattr(trials, "interleaved", interleaved)
+    figures = kernels.measure(kernels.Size({"vehicles": 10}, 1))
+    assert len(tried[0]) == ways
+    assert tried[0]["pinned"].environment == pins.KERNELS | {pins.MARK: "avx2"}
+    assert any("left out" in row.figure for row in kernels.table(figures)) == (ways == 2)
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_ways_to_run_a_pipeline_must_end_with_the_same_bytes(tmp_path, monkeypatch, same):
+    """Two stages of 3 s each: 6 s of work in 10 s, or in 5 s by two workers."""
+    seconds = {pipeline.WAYS["dvc repro"]: 10.0, pipeline.WAYS["JOBS=1"]: 10.0, pipeline.WAYS["JOBS=2"]: 5.0}
+
+    @contextlib.contextmanager
+    def clone(change):
+        change({})
+        yield Path(tempfile.mkdtemp(dir=tmp_path))
+
+    def repro(folder, *targets, command):
+        assert targets == ("a", "b")
+        for name in targets:
+            records.write_json(folder / timings.FOLDER / f"quick/{name}.json", {"stage": name, "seconds": 3.0})
+        (folder / "dvc.lock").write_text("" if same else str(command))
+        return seconds[command]
+
+    monkeypatch.setattr(workplaces, "clone", clone)
+    monkeypatch.setattr(overhead, "repro", repro)
+    with contextlib.nullcontext() if same else pytest.raises(ValueError, match=r"different bytes in dvc\.lock"):
+        figures = pipeline.measure(pipeline.Size("quick", ("a", "b"), 2))
+        assert figures["stages"] == 2
+        assert figures["shares"] == {name: pytest.approx(0.4) for name in pipeline.WAYS}
+        assert figures["times_dvc"]["JOBS=2"] == {"median": 2, "lowest": 2, "highest": 2}
+
+
+def test_a_pipelines_ways_are_compared_with_dvc_repro():
+    seconds = {"dvc repro": [100.0], "JOBS=1": [80.0], "JOBS=2": [50.0]}
+    figures = pipeline.compared(seconds, {name: [0.3, 0.1, 0.2] for name in seconds})
+    assert figures["times_dvc"]["JOBS=2"]["median"] == 2
+    assert figures["shares"]["JOBS=1"] == 0.2
+
+
 def test_an_experiments_epochs_are_extrapolated_from_one():
     """Ten epochs of 6 s against one run of the frozen part of 5 s and ten epochs of 1 s."""
     figures = features.extrapolated({"chapter": [6, 3], "once": [5, 5], "epoch": [1, 1]}, 10)
@@ -318,7 +395,7 @@ def test_every_measurement_has_rows_without_cells_in_them():
     assert {line.count("|") for line in lines} == {5}
     assert "2.00 x (1.50-2.50): 1,000 images/s, 50 % of the peak" in text
     assert "A processor, 2 cores, 16 GiB" in text
-    assert "16 minutes in all" in text
+    assert "24 minutes in all" in text
 
 
 def test_the_table_takes_the_place_between_its_markers():
