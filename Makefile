@@ -1,13 +1,11 @@
 # Two commands do all the set-up: `make repro` and `make test`.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13; do $$name -c '' 2>/dev/null && echo $$name && exit; done; echo python3)
 VENV ?= .venv
+override VENV := $(patsubst ~/%,$(HOME)/%,$(VENV))
+$(if $(word 2,$(VENV)),$(error VENV=$(VENV): make takes no path with a space in it: give another))
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
 export PIP_USER := 0
-ifdef DATASETS_DIR
-override DATASETS_DIR := $(abspath $(DATASETS_DIR))
-export DATASETS_DIR
-endif
 LINT := ruff format --check . && ruff check . && mypy && lint-imports --no-logo
 JOBS ?= auto
 SCALE = $(shell sed -n 's/^scale: *\([a-z]*\).*/\1/p' params.yaml)
@@ -110,7 +108,8 @@ clean: ## remove the virtual environment and half-done trainings; outputs stay i
 	rm -rf $(VENV) .state photos/.state logs photos/logs relearn.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 $(VENV)/.installed: requirements.txt pyproject.toml
-	@$(PYTHON) -c "import sys; sys.exit(0 if sys.version_info >= (3, 11) else 'Python 3.11 or later is needed: make PYTHON=...')"
+	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit( \
+	"Python 3.11, 3.12 or 3.13 is needed, and $(PYTHON) is %d.%d: make PYTHON=python3.11" % sys.version_info[:2])'
 	$(PYTHON) -m venv $(VENV)
 	$(BUILDERS) > $(VENV)/builders.txt
 	python $(INSTALL) -r $(VENV)/builders.txt

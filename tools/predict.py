@@ -31,10 +31,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("model", help="a backbone, training or transfer of params.yaml")
     parser.add_argument("pictures", nargs="+", help="files, skimage:<name>, sklearn:<name> or <data set>:<split>:<row>")
     parser.add_argument("--top", type=int, default=5, help="how many classes are shown (5)")
-    parser.add_argument("--plot", type=Path, help=f"write a PNG of the first {charts.PLOTTED} pictures and their scores")
-    parser.add_argument("--json", type=Path, help="write the best classes")
+    parser.add_argument("--plot", type=command.path, help=f"write a PNG of the first {charts.PLOTTED} pictures and their scores")
+    parser.add_argument("--json", type=command.path, help="write the best classes")
     parser.add_argument("--layer", help="take features out of this layer; needs --out")
-    parser.add_argument("--out", type=Path, help="where the features go, float32 .npy")
+    parser.add_argument("--out", type=command.path, help="where the features go, float32 .npy")
     options = parser.parse_args(arguments)
     if options.top < 1:
         parser.error("--top: at least 1")

@@ -34,7 +34,7 @@ def main() -> None:
     parser = command.parser()
     parser.add_argument("experiment", help="a row of `dvc metrics show`: head_best")
     parser.add_argument("--by", default="accuracy", help="the column to sort by (%(default)s)")
-    parser.add_argument("--out", type=Path, help="the picture to write, .svg")
+    parser.add_argument("--out", type=command.path, help="the picture to write, .svg")
     options = parser.parse_args()
     out = options.out and options.out.absolute()
     os.chdir(places.top())
