@@ -8,6 +8,7 @@ import sys
 import pandas as pd
 import pytest
 from dvc.repo import Repo
+from dvc.utils import serialize
 
 from relearn.report import figures
 from tools import sweep
@@ -128,6 +129,7 @@ def repository(tmp_path_factory):
 def experiments(repository, monkeypatch):
     """Gives the experiments of a sweep by name, of those whose differences from the committed row it is given."""
     monkeypatch.chdir(repository)
+    monkeypatch.setitem(serialize.LOADERS, ".yaml", serialize.load_yaml)  # which the scheduling of this process may have replaced
 
     def names(experiment, rows):
         rows = {"workspace": {"typ": "baseline", "rev": "workspace"}} | {name: {"rev": name} | row for name, row in rows.items()}
