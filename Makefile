@@ -1,13 +1,11 @@
 # Two commands do all the set-up: `make repro` and `make test`.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13; do $$name -c '' 2>/dev/null && echo $$name && exit; done; echo python3)
 VENV ?= .venv
+override VENV := $(patsubst ~/%,$(HOME)/%,$(VENV))
+$(if $(word 2,$(VENV)),$(error VENV=$(VENV): make takes no path with a space in it: give another))
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
 export PIP_USER := 0
-ifdef DATASETS_DIR
-override DATASETS_DIR := $(abspath $(DATASETS_DIR))
-export DATASETS_DIR
-endif
 LINT := ruff format --check . && ruff check . && mypy && lint-imports --no-logo
 JOBS ?= auto
 SCALE = $(shell sed -n 's/^scale: *\([a-z]*\).*/\1/p' params.yaml)
@@ -25,15 +23,15 @@ LOCK := --quiet --universal --python-version 3.11 --generate-hashes --custom-com
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 
-repro: $(VENV)/.installed check ## set up, run every stage that is not up to date (JOBS=2 at a time), show the metrics and the report
-	@python -m tools.recover
+repro: $(VENV)/.installed ## set up, run every stage that is not up to date (JOBS=2 at a time), show the metrics and the report
+	@python -m tools.check --brief && python -m tools.recover
 	@python -m tools.repro --jobs $(JOBS) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) --show metrics/summary
 	@[ -f reports/$(SCALE)/index.html ] || python -m stages.report
 	@echo
 	@echo "Report: $(CURDIR)/reports/$(SCALE)/index.html"
 
-photos: $(VENV)/.installed check ## the same for photographs (photos/params.yaml), with DATASETS_DIR or the official downloads
-	@python -m tools.recover
+photos: $(VENV)/.installed ## the same for photographs (photos/params.yaml), with DATASETS_DIR or the official downloads
+	@python -m tools.check --brief && python -m tools.recover
 	@python -m tools.repro --jobs $(JOBS) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) --show photos/metrics/summary photos/dvc.yaml
 	@[ -f photos/reports/$(SCALE)/index.html ] || { cd photos && python -m stages.report; }
 	@echo
@@ -108,7 +106,8 @@ clean: ## remove the virtual environment and half-done trainings; outputs stay i
 	rm -rf $(VENV) .state photos/.state logs photos/logs relearn.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 $(VENV)/.installed: requirements.txt pyproject.toml
-	@$(PYTHON) -c "import sys; sys.exit(0 if sys.version_info >= (3, 11) else 'Python 3.11 or later is needed: make PYTHON=...')"
+	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit( \
+	"Python 3.11, 3.12 or 3.13 is needed, and $(PYTHON) is %d.%d: make PYTHON=python3.11" % sys.version_info[:2])'
 	$(PYTHON) -m venv $(VENV)
 	$(BUILDERS) > $(VENV)/builders.txt
 	python $(INSTALL) -r $(VENV)/builders.txt

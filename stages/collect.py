@@ -21,8 +21,8 @@ def main() -> None:
     with timings.stage("collect", settings.scale):
         for name, file in sources(settings).items():
             record = records.read_json(METRICS / f"{file}.json")
-            if file == f"evaluate/{name}" and name in settings.train and settings.train[name].holdout:
-                record["holdout_accuracy"] = records.read_json(METRICS / f"train/{name}.json")["val_accuracy"]
+            if file == f"evaluate/{name}" and name in settings.train and settings.train[name].holdout:  # of which no image may be
+                record["holdout_accuracy"] = records.read_json(METRICS / f"train/{name}.json").get("val_accuracy")
             row = {column: record[column] for column in records.HEADLINE if record.get(column) is not None}
             records.write_json(METRICS / f"summary/{name}.json", row)
         for key, spec in settings.classify.items():

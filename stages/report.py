@@ -33,7 +33,7 @@ def main() -> None:
             "seed": settings.seed,
             "machine": machine(settings),
             "rows": rows,
-            "experiments": {path.stem: records.read_json(path) for path in sorted(METRICS.glob("summary/*.json"))},
+            "experiments": {path.stem: records.read_json(path) for path in sorted(METRICS.glob("summary/[!.]*.json"))},
         }
         folder = Path("reports") / settings.scale
         records.write_json(folder / "results.json", results)

@@ -1,38 +1,53 @@
 """Check params.yaml and printed.yaml of both pipelines and claims.yaml, and say what is in them. All mistakes are told at once.
 
-    python -m tools.check
+    python -m tools.check [--brief]
 
-Reads  params.yaml, printed.yaml, photos/params.yaml, photos/printed.yaml, claims.yaml
+Reads  params.yaml, printed.yaml, dvc.yaml, dvc.lock, the same four in photos/; claims.yaml; photographs' data where
+       gathered; .state/
 Writes nothing
+
+Then it says what will run: stages, trainings, and the minutes these take by the last run on this machine.
 """
 
 import contextlib
+import json
+import math
 import os
 import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from relearn import checks
-from relearn.checks import folders
+from relearn.checks import folders, shapes
 from relearn.claims import schema
-from relearn.data import places
+from relearn.data import arrays, places, processor
 from relearn.params.base import ParamsError
 from relearn.params.whole import Params
 from relearn.process import command
 from relearn.report import printed
+from relearn.scheduling import plans
 
 COUNTED = ("train", "repeat", "finetune", "transfer", "classify")
+NAMED = 8  # stages with trainings that are named one by one
 
 
-def main() -> None:
+def main(brief: bool = False) -> None:
     os.chdir(places.top())
+    if not Path("photos").is_dir():
+        raise ValueError("this is not the project: call it in its folder")
     lines: list[str] = []
     mistakes: list[str] = []
     written: set[str] = set()
+    pipelines: dict[str, Params] = {}
     for folder in ("", "photos/"):
         prefix = folder.replace("/", ": ")
         with contextlib.chdir(folder or "."):
             try:
-                settings = checks.load()
-                lines += [folder + line for line in described(settings)]
+                settings = pipelines[folder] = checks.load()
+                lines += [folder + line for line in [*described(settings), *gathered(settings)]]
             except ParamsError as error:  # one in what both pipelines share is told once
                 mistakes += [prefix + line for line in str(error).splitlines() if line not in mistakes]
             else:
@@ -45,7 +60,12 @@ def main() -> None:
         mistakes += str(error).splitlines()
     if mistakes:
         raise ParamsError("\n".join(mistakes))
-    print("\n".join(lines))
+    print("\n".join(lines), flush=True)
+    if brief:
+        return
+    for folder, settings in pipelines.items():
+        for line in work(f"{folder}dvc.yaml", settings):
+            print(line, flush=True)
 
 
 def described(settings: Params) -> list[str]:
@@ -67,5 +87,87 @@ def claimed(written: set[str]) -> list[str]:
     return [f"claims.yaml: {without} claims have no experiment in params.yaml, and stay as they are"] if without else []
 
 
+def gathered(settings: Params) -> Iterator[str]:
+    """A line for each data set of photographs that has been read already: how many of each class."""
+    for key in settings.datasets:
+        with contextlib.suppress(OSError, ValueError):
+            names = arrays.read_classes(arrays.DATA / key)
+            counts = [np.bincount(arrays.open_dataset(key, split)[1], minlength=len(names)) for split in arrays.SPLITS]
+            pairs = [f"{train} + {test}" for train, test in zip(*counts, strict=True)]
+            shown = ", ".join(f"{name} {pair}" for name, pair in zip(names, pairs, strict=True))
+            if len(set(pairs)) == 1:
+                shown = f"{pairs[0]} of each of {len(names)} classes"
+            yield f"data/{key}: photographs to train + to test: {shown}"
+
+
+def work(pipeline: str, settings: Params) -> Iterator[str]:
+    """What will run of a dvc.yaml: the stages, those of them that train, and how long they took here before."""
+    if not Path(pipeline).is_file():
+        return
+    try:
+        plan = plans.make([pipeline], settings.scale)
+    except ValueError as error:
+        print(f"warning: {pipeline}: {error}", file=sys.stderr)
+        return
+    known = {name: seconds for name, seconds in took(settings.scale).items() if name in plan.needs}
+    yield (
+        f"{pipeline}: {len(plan.needs)} stages may have to run{estimate(plan, known)}"
+        if plan.needs
+        else f"{pipeline}: is up to date"
+    )
+    trained = {name: text for name in plan.needs if (text := training(name, settings))}
+    for name, text in list(trained.items())[:NAMED]:
+        yield f"  {name}: {text}" + (f", took {known[name]:.0f} s here" if name in known else "")
+    if len(trained) > NAMED:
+        yield f"  and {len(trained) - NAMED} more that train"
+
+
+def estimate(plan: plans.Plan, known: Mapping[str, float]) -> str:
+    """About how long they take, side by side, by the last run here; empty where none of them has run here."""
+    if not known:
+        return ""
+    took_here = {name: known.get(name, 0.0) for name in plan.needs}
+    longest = max(plans.Plan(plan.needs, took_here).rank().values())
+    minutes = math.ceil(max(longest, sum(known.values()) / processor.cores()) / 60)
+    new = len(plan.needs) - len(known)
+    return f", about {minutes} min by the last run here" + (f"; {new} of them have not run here yet" if new else "")
+
+
+def training(stage: str, settings: Params) -> str:
+    """How many trainings of how many epochs a stage is; empty for one that trains nothing."""
+    kind, _, key = stage.rpartition(":")[2].partition("@")
+    if kind in ("head", "tuned"):
+        kind, key = "transfer", f"{key}_{kind}"
+    blocks: Any = getattr(settings, kind, None)
+    spec: Any = blocks.get(key) if isinstance(blocks, dict) else blocks
+    if spec is None:
+        return ""
+    match kind:
+        case "train" | "transfer":
+            count = 1
+        case "repeat" | "finetune":
+            count = spec.repeats
+        case "learning_curve":
+            count = spec.repeats * len(spec.counts)
+        case "one_vs_rest":
+            count = len(shapes.classes(settings, spec.images))
+        case "tune":
+            count = math.prod(map(len, spec.grid.model_dump().values()))
+        case _:
+            return ""
+    return f"{count} training{'s' * (count > 1)} of {spec.epochs} epoch{'s' * (spec.epochs > 1)}"
+
+
+def took(scale: str) -> dict[str, float]:
+    """Seconds of the stages that have run here at `scale`."""
+    try:
+        return dict(json.loads(plans.TOOK.read_text()).get(scale, {}))
+    except (OSError, ValueError):
+        return {}
+
+
 if __name__ == "__main__":
-    command.run(main)
+    parser = command.parser()
+    parser.add_argument("--brief", action="store_true", help="without what will run, which takes DVC some seconds to tell")
+    with command.told():
+        main(**vars(parser.parse_args()))

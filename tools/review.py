@@ -23,7 +23,7 @@ from relearn.review import changes, pairs, wording
 def main(arguments: list[str] | None = None) -> int:
     parser = command.parser()
     parser.add_argument("base", help="branch, tag or commit that the working tree is compared with")
-    parser.add_argument("--html", type=Path, default=Path("review.html"), help="the page that is written (%(default)s)")
+    parser.add_argument("--html", type=command.path, default=Path("review.html"), help="the page that is written (%(default)s)")
     parser.add_argument("--check", action="store_true", help="end with 1 when a dvc.lock is stale")
     options = parser.parse_args(arguments)
     page = options.html.absolute()

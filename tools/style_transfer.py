@@ -17,10 +17,10 @@ WRITTEN = (".png", ".jpg", ".jpeg")
 
 def main(arguments: list[str] | None = None) -> None:
     parser = command.parser("content", "style")
-    parser.add_argument("--out", type=Path, required=True, help="the file to write, .png or .jpg")
+    parser.add_argument("--out", type=command.path, required=True, help="the file to write, .png or .jpg")
     options = parser.parse_args(arguments)
     with command.told():
-        paint([options.content, options.style], options.out)
+        paint([str(command.path(name)) for name in (options.content, options.style)], options.out)
 
 
 def paint(names: list[str], out: Path) -> None:

@@ -3,16 +3,24 @@
     python -m tools.sweep head_best
     python -m tools.sweep head_best --by holdout_accuracy --out sweep.svg
 
-Reads  the experiments of the present commit that DVC keeps, with their params and metrics/summary/
+Reads  dvc.yaml; the experiments of the present commit that DVC keeps, with their params and metrics/summary/
 Writes the table as Markdown to the standard output, and the picture that --out names
+
+Every experiment has the metrics of all. Those count that changed something which the named one depends on.
 """
 
 import os
-from pathlib import Path
+from collections.abc import Iterable
+from pathlib import Path, PurePath
 from typing import Any
 
 import dvc.api
 import pandas as pd
+from dvc.dependency import ParamsDependency
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+from dvc.repo.reproduce import plan_repro
+from dvc.scm import SCMError
 
 from relearn.data import places
 from relearn.process import command
@@ -26,12 +34,12 @@ def main() -> None:
     parser = command.parser()
     parser.add_argument("experiment", help="a row of `dvc metrics show`: head_best")
     parser.add_argument("--by", default="accuracy", help="the column to sort by (%(default)s)")
-    parser.add_argument("--out", type=Path, help="the picture to write, .svg")
+    parser.add_argument("--out", type=command.path, help="the picture to write, .svg")
     options = parser.parse_args()
     out = options.out and options.out.absolute()
     os.chdir(places.top())
     with command.told():
-        rows = [row for row in dvc.api.exp_show() if row.get("typ") != "baseline"]
+        rows = of(options.experiment)
         finished = [row for row in rows if is_finished(row) and metric(row, options.experiment, options.by) is not None]
         if not finished:
             raise ValueError(
@@ -44,6 +52,61 @@ def main() -> None:
         if out:
             svg = figures.parallel(table.drop(columns="experiment").sort_index(axis=1), options.by, lower(options.by))
             out.write_text(svg.replace(">", f">{COLOURS}", 1))
+
+
+def of(experiment: str) -> list[dict[str, Any]]:
+    """The experiments of the present commit that changed what `experiment` depends on, without parameters of others only.
+
+    ValueError outside a repository, or when dvc.yaml has no such experiment.
+    """
+    try:
+        with Repo() as repo:
+            parameters, files = dependencies(repo, experiment)
+        commits = dvc.api.exp_show()
+    except (DvcException, SCMError) as error:
+        raise ValueError(f"{str(error).rstrip('.')}: call it in the project's folder, a clone of its git repository") from error
+    if not (parameters or files):
+        raise ValueError(f"{experiment}: dvc.yaml has no stage that scores it; `dvc metrics show` has the names")
+    committed = next(row for row in commits if row["typ"] == "baseline" and row["rev"] != "workspace")
+    columns = {column for row in commits for column in row}
+    decides = {column for column in columns if is_one_of(column, parameters)}
+    others = set(swept(columns)) - decides
+    return [
+        {column: value for column, value in row.items() if column not in others}
+        for row in commits
+        if row["typ"] != "baseline"
+        and (any(row.get(column) != committed.get(column) for column in decides)
+             or any(row.get(path) not in (None, committed.get(path)) for path in files))
+    ]  # fmt: skip
+
+
+def dependencies(repo: Repo, experiment: str) -> tuple[set[tuple[str, str]], set[str]]:
+    """What the stages that score `experiment`, and all before them, depend on: (file, parameter), and other files."""
+    graph = repo.index.graph
+    scoring = [stage for stage in graph if any(scores(str(out), experiment) for out in stage.outs)]
+    deps = [dep for stage in (plan_repro(graph, scoring) if scoring else ()) for dep in stage.deps]
+    parameters = {(str(dep), name) for dep in deps if isinstance(dep, ParamsDependency) for name in dep.params or ()}
+    return parameters, {str(dep) for dep in deps if not isinstance(dep, ParamsDependency)}
+
+
+def scores(path: str, experiment: str) -> bool:
+    """Whether an output is the metrics behind the experiment's row in the table (see stages/collect.py)."""
+    *folders, name = PurePath(path).with_suffix("").parts
+    if "metrics" not in folders or folders[-1] in ("augment", "describe", "gather"):
+        return False
+    return experiment.startswith(f"{name}_") if folders[-1] == "classify" else experiment in (name, f"{folders[-1]}_{name}")
+
+
+def is_one_of(column: str, parameters: set[tuple[str, str]]) -> bool:
+    """Whether a column is one of these parameters or stands in one; DVC names the file of those that two files have."""
+    file, _, name = column.rpartition(":")
+    return any(file in ("", path) and f"{name}.".startswith(f"{key}.") for path, key in parameters)
+
+
+def swept(columns: Iterable[str]) -> list[str]:
+    """Those columns that are parameters, in their order."""
+    known = set(dvc.api.params_show())
+    return [column for column in columns if column.rpartition(":")[2].split(".")[0] in known]
 
 
 def is_finished(row: dict[str, Any]) -> bool:
@@ -76,8 +139,7 @@ def metric(row: dict[str, Any], experiment: str, column: str) -> Any:
 
 def tabled(rows: list[dict[str, Any]], experiment: str, by: str) -> pd.DataFrame:
     """The params that differ among `rows`, and the column `by`, best first; equal ones in the order of their params."""
-    known = set(dvc.api.params_show())
-    params = [column for column in rows[0] if column.rpartition(":")[2].split(".")[0] in known]
+    params = swept(dict.fromkeys(column for row in rows for column in row))
     differing = [column for column in params if len({str(row.get(column)) for row in rows}) > 1]
     records: list[dict[str, Any]] = [
         {"experiment": name_of(row)} | {column: row.get(column) for column in differing} | {by: metric(row, experiment, by)}

@@ -151,8 +151,10 @@ def _fit(path: str, fit: Fit, params: Params) -> Iterator[str]:
             yield f"{path}.net: {fit.net!r} does not fit images of {side} pixels: {error}"
     if side and fit.augmentation and fit.augmentation.crop_padding >= side:
         yield f"{path}.augmentation.crop_padding: {fit.augmentation.crop_padding} is not below the side of the images, {side}"
-    if view.test_images is not None and fit.validation >= view.test_images:
-        yield f"{path}.validation: {fit.validation} leaves no test images of {view.test_images}"
+    if (there := view.test_images or shapes.images_in(params, view.images, "test")) and fit.validation >= there:
+        yield f"{path}.validation: {fit.validation} leaves no test images of {there}"
+    if (there := view.train_images or shapes.images_in(params, view.images, "train")) and round(there * (1 - fit.holdout)) < 1:
+        yield f"{path}.holdout: {fit.holdout} leaves no training images of {there}"
 
 
 def _head(path: str, net: str, classes: int) -> Iterator[str]:
@@ -219,6 +221,9 @@ def _tune(params: Params) -> Iterator[str]:
         view = params.relabel.get(spec.labels)
         if view and spec.images != view.images:
             yield f"{path}.images: {spec.images!r} is not what the labels are of: relabel.{spec.labels} has {view.images!r}"
+        there = view and _has(params, view.images) and (view.train_images or shapes.images_in(params, view.images, "train"))
+        if there and not 0 < there - round(there * (1 - spec.holdout)) < there:
+            yield f"{path}.holdout: {spec.holdout} leaves no images of {there} to train on, or none to choose by"
         try:
             for dropout in spec.grid.dropout:
                 shorthand.parse(spec.net.format(units=1, dropout=dropout))

@@ -4,11 +4,15 @@ Every stage calls `load()`. An unknown key or a bad value ends it with one line 
 and what is allowed.
 """
 
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from relearn.checks import blocks, references, wording
@@ -27,6 +31,9 @@ def load(path: Path = whole.FILE) -> Params:
         value = raw.get("scale") if isinstance(raw, dict) else raw
         raise ParamsError(f"scale: {value!r} is none of {', '.join(SCALES)}")
     checked = {scale: _checked(raw, scale) for scale in dict.fromkeys((raw["scale"], *SCALES))}
+    if (commit := os.environ.get("DVC_EXP_BASELINE_REV")) and _written_anew(path, commit):
+        print(f"warning: {path}: this experiment has the values of its commit, though -S wrote the file anew: a map is merged, "
+              "not replaced, and ~ removes a key (docs/experiments.md)", file=sys.stderr)  # fmt: skip
     return checked[raw["scale"]]
 
 
@@ -49,3 +56,14 @@ def _checked(raw: Mapping[str, Any], scale: str) -> Params:
 def _missing_from_protocol(line: str, unknown: list[str]) -> bool:
     """Whether a key is missing only because its block names a protocol that is not there."""
     return line.endswith(": is missing") and line.rpartition(".")[0] in {other.rpartition(".protocol:")[0] for other in unknown}
+
+
+def _written_anew(path: Path, commit: str) -> bool:
+    """Whether the file has another text than in `commit`, and the same values: what -S leaves that changed nothing."""
+    asked = ["git", "-C", str(path.parent), "show", f"{commit}:./{path.name}"]
+    committed = subprocess.run(asked, capture_output=True, text=True, check=False)
+    here = path.read_text()
+    if committed.returncode or here == committed.stdout:
+        return False
+    yaml = YAML(typ="safe", pure=True)
+    return bool(yaml.load(here) == yaml.load(committed.stdout))

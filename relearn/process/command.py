@@ -46,6 +46,11 @@ def parser(*positional: str) -> argparse.ArgumentParser:
     return command_line
 
 
+def path(text: str) -> Path:
+    """A path of the command line, with a `~` that the shell has not expanded."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111 - Path's own ends for a `~name` that is nobody's
+
+
 @contextmanager
 def told() -> Iterator[None]:
     """Ends the program with one message when the block raises an expected error."""
@@ -100,6 +105,13 @@ def _use_own_code() -> None:
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606
 
 
+def _use_whole_path() -> None:
+    """Makes DATASETS_DIR absolute, where it was given with a `~` or as seen from the project's top."""
+    if given := os.environ.get("DATASETS_DIR"):
+        os.environ["DATASETS_DIR"] = str(Path(os.environ.get("DVC_ROOT", ""), path(given)).absolute())
+
+
+_use_whole_path()
 if os.environ.get("DVC_STAGE"):
     _use_own_code()
     end_with_parent()  # here and not in `run`: the imports that follow may take seconds

@@ -54,6 +54,14 @@ def curves(histories: Mapping[str, pd.DataFrame], column: str, y_label: str, pri
     return _svg(figure, f"{y_label} over the epochs of {', '.join(histories)}")
 
 
+def curves_of_shown(
+    histories: Mapping[str, pd.DataFrame], column: str, y_label: str, printed: Mapping[str, float] | None = None
+) -> list[str]:
+    """`curves` of those trainings that have `column`, which needs images kept for curves; no figure when none has."""
+    shown = {name: history for name, history in histories.items() if column in history}
+    return [curves(shown, column, y_label, printed)] if shown else []
+
+
 def learning_curve(tables: Mapping[str, pd.DataFrame], printed: Mapping[str, float]) -> str:
     """Accuracy over the number of training images: mean and standard error over the seeds, each seed a dot."""
     figure, axes = _axes(5.2, 3.6)
@@ -162,12 +170,13 @@ def confusion(percent: np.ndarray, classes: Sequence[str], title: str) -> str:
     return _svg(figure, f"{title}: confusion matrix in percent of the true class")
 
 
-def roc(points: pd.DataFrame, hard: tuple[float, float], auc: float, auc_hard: float) -> str:
-    """ROC curve of a two-class network, and the one point that its hard labels are."""
+def roc(points: pd.DataFrame, hard: tuple[float | None, float | None], auc: float | None, auc_hard: float | None) -> str:
+    """ROC curve of a two-class network, and the one point that its hard labels are; what is undefined is not drawn."""
     figure, axes = _axes(4.2, 3.8)
-    axes.plot(points["fpr"], points["tpr"], color=BLUE, label=f"from probabilities, AUC {auc:.4f}")
-    corners = [0, hard[0], 1], [0, hard[1], 1]
-    axes.plot(*corners, ":", color=ORANGE, marker="o", markersize=4, label=f"from hard labels, AUC {auc_hard:.4f}")
+    areas = ["undefined" if area is None else f"{area:.4f}" for area in (auc, auc_hard)]
+    axes.plot(points["fpr"], points["tpr"], color=BLUE, label=f"from probabilities, AUC {areas[0]}")
+    corners = np.array([[0, hard[0], 1], [0, hard[1], 1]], float)
+    axes.plot(*corners, ":", color=ORANGE, marker="o", markersize=4, label=f"from hard labels, AUC {areas[1]}")
     axes.plot([0, 1], [0, 1], "-", color=INK, lw=0.5)
     axes.set(xlabel="false positive rate", ylabel="true positive rate", xlim=(0, 1), ylim=(0, 1.01))
     _legend(axes, 1)
@@ -176,16 +185,16 @@ def roc(points: pd.DataFrame, hard: tuple[float, float], auc: float, auc_hard: f
 
 def bars(
     groups: Sequence[str],
-    series: Mapping[str, Sequence[float]],
+    series: Mapping[str, Sequence[float | None]],
     y_label: str,
     marks: Mapping[str, Sequence[float]] | None = None,
 ) -> str:
-    """Bars side by side for each group; `marks` are short lines across the bars of the series of that name."""
+    """Bars side by side for each group, none where a value is; `marks` are short lines across those of that name."""
     figure, axes = _axes(5.4, 3.4)
     width = 0.8 / len(series)
     for place, (name, values) in enumerate(series.items()):
         left = np.arange(len(groups)) - 0.4 + place * width
-        axes.bar(left, values, width * 0.94, align="edge", color=_colour(place), label=name)
+        axes.bar(left, np.array(values, float), width * 0.94, align="edge", color=_colour(place), label=name)
         if marks and name in marks:
             axes.hlines(marks[name], left, left + width * 0.94, color=INK, lw=1.6)
     if marks and marks.keys() & series.keys():

@@ -53,7 +53,8 @@ def curves(settings: Params) -> Section:
         "curves", "K1. Two nets, two optimizers",
         "Training loss (figure 14-1) and error on the validation images (figure 14-2). Nothing was chosen by the "
         "validation images; the accuracies in the table are of the other test images.",
-        [figures.curves(histories, "loss", "training loss"), figures.curves(histories, "val_error", "validation error")],
+        [figures.curves(histories, "loss", "training loss"),
+         *figures.curves_of_shown(histories, "val_error", "validation error")],
     )  # fmt: skip
 
 
@@ -193,7 +194,7 @@ def vehicles(settings: Params) -> Section:
     return Section(
         "vehicles", "K6. Four kinds of vehicle",
         "The deep net on the augmented vehicles, from which the fine-tuning below starts.",
-        [figures.curves(history, "val_error", "validation error"),
+        [*figures.curves_of_shown(history, "val_error", "validation error"),
          figures.confusion(percent("vehicles", classes), classes, "vehicles")],
     )  # fmt: skip
 

@@ -36,7 +36,8 @@ def lenet(settings: Params) -> Section:
     return Section(
         "lenet", "T1. LeNet on MNIST",
         "Training loss, and accuracy on the last fifth of the training images, which neither net was trained on.",
-        [figures.curves(histories, "loss", "training loss"), figures.curves(histories, "val_accuracy", "holdout accuracy")],
+        [figures.curves(histories, "loss", "training loss"),
+         *figures.curves_of_shown(histories, "val_accuracy", "holdout accuracy")],
     )  # fmt: skip
 
 
@@ -63,7 +64,7 @@ def cifar(settings: Params, printed: dict[str, float]) -> Section:
         "cifar", "T3 to T5. CIFAR-10, simple, deeper, augmented",
         "Accuracy on the last fifth of the training images after each epoch; the short lines on the right are the printed "
         "test accuracies. Below, some images and what random rotation, shift and mirroring make of them in an epoch.",
-        [figures.curves(histories, "val_accuracy", "holdout accuracy", marks)],
+        figures.curves_of_shown(histories, "val_accuracy", "holdout accuracy", marks),
         sheet=sheet, pixels=True,
     )  # fmt: skip
 
@@ -91,11 +92,13 @@ def style(settings: Params, key: str) -> Section:
         {"image": pictures.file_uri(PLOTS / f"style/{key}{suffix}.png"), "caption": caption}
         for suffix, caption in (("_content", f"content: {spec.content}"), ("_style", f"style: {spec.style}"), ("", "both"))
     ]
+    left = metrics["style_left"]  # undefined where the content has the style already
     table = pd.read_csv(PLOTS / f"style/{key}.csv").rename(columns={"step": "epoch"})
     backbone = settings.backbones[spec.backbone].architecture
     return Section(
         f"style_{key}", "T9. Style transfer",
         f"{spec.steps} steps of {spec.optimizer} on the pixels, by features of {backbone}: content from {spec.content_layer}, "
-        f"style from {', '.join(spec.style_layers)}. At the end {metrics['style_left']:.1%} of the style distance is left.",
+        f"style from {', '.join(spec.style_layers)}. At the end "
+        f"{'no' if left is None else f'{left:.1%}'} of the style distance is left.",
         [figures.losses(table)], pictures=shown,
     )  # fmt: skip

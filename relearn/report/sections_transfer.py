@@ -75,7 +75,7 @@ def heads(settings: Params, printed: dict[str, float]) -> Section:
         "trained on what comes out. scratch is a network of its own on the same images, probe a logistic regression on "
         "the features' average.",
         [figures.bars(list(values), {"accuracy": list(values.values())}, "accuracy on the test images", {"accuracy": marks}),
-         figures.curves(histories, "val_accuracy", "holdout accuracy"), *matrices],
+         *figures.curves_of_shown(histories, "val_accuracy", "holdout accuracy"), *matrices],
     )  # fmt: skip
 
 
@@ -106,7 +106,7 @@ def photographs(settings: Params, key: str) -> Section:
     shown = ", ".join(
         f"{name.replace('_', ' ')} {value:,}" for name, value in metrics.items() if isinstance(value, int) and value
     )
-    measure = "val_accuracy" if "val_accuracy" in histories["head"] else "accuracy"
+    measure = "val_accuracy" if all("val_accuracy" in history for history in histories.values()) else "accuracy"
     return Section(
         key, f"{key}: photographs",
         f"Read: {shown}. Backbone {settings.backbones[spec.backbone].architecture}, recipe {spec.recipe}, {spec.side} pixels. "

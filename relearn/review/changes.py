@@ -264,8 +264,11 @@ def commit(revision: str) -> str:
     """The hash of the commit that `revision` names."""
     try:
         return git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}").strip()
-    except ReviewError:
-        reason = f"{revision!r} is no branch, tag or commit of this repository: git fetch it, or name another"
+    except ReviewError as error:
+        if str(error) != "git rev-parse: ":  # Git says why it reads nothing here: the folder is another user's, say
+            raise
+        whole = " (--unshallow: this clone is shallow)" * (git("rev-parse", "--is-shallow-repository").strip() == "true")
+        reason = f"{revision!r} is no branch, tag or commit of this repository: git fetch it{whole}, or name another"
         raise ReviewError(reason) from None
 
 
@@ -278,5 +281,5 @@ def git(*arguments: str) -> str:
     """What a Git command prints."""
     done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise ReviewError(f"git {arguments[0]}: {done.stderr.strip()}")
+        raise ReviewError(f"git {arguments[0]}: {' '.join(done.stderr.split())}")
     return done.stdout

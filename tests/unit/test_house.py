@@ -179,6 +179,17 @@ def test_git_holds_no_output_but_metrics_plots_and_reports():
     assert not [name for name in listed if name.endswith((".npy", ".keras", ".npz"))]
 
 
+def test_what_people_and_programs_leave_behind_is_no_result():
+    """Neither a row of `dvc metrics show` nor a photograph, and no reason to run a stage again."""
+    junk = (".ipynb_checkpoints/lenet-checkpoint.json", ".DS_Store", "Thumbs.db", "thumbs.db", "desktop.ini", "Desktop.ini",
+            "._lenet.json", "lenet.json~", ".lenet.json.swp", "__MACOSX/lenet.json", "@eaDir/lenet.json")  # fmt: skip
+    folders = ("metrics/summary", "plots/history", "photos/pets/cat", "photos/data/archives/pets/my dog")
+    ours = ["metrics/summary/lenet.json", "photos/pets/cat/desktop.jpg", "photos/pets/cat/~cat.jpg"]
+    left = [f"{folder}/{name}" for folder in folders for name in junk]
+    asked = subprocess.run(["dvc", "check-ignore", *left, *ours], cwd=ROOT, capture_output=True, text=True)
+    assert asked.stdout.splitlines() == left
+
+
 def test_what_shows_peoples_photographs_is_never_pushed():
     shown = ("data/archives/${key}", "data/${key}", "plots/gather/${key}.png", "plots/evaluate/${key}_head.json",
              "plots/evaluate/${key}_tuned.json")  # fmt: skip

@@ -1,5 +1,6 @@
 """The whole file: its values one by one, every scale, all mistakes at once, and the numbers of protocols."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -163,3 +164,28 @@ def test_a_rate_reads_as_dvc_writes_it(tmp_path: Path, text):
     whole = (ROOT / "params.yaml").read_text().replace("learning_rate: 0.01,", f"learning_rate: {text},")
     (tmp_path / "params.yaml").write_text(whole)
     assert checks.load(tmp_path / "params.yaml").train["deep_sgd"].optimizer.learning_rate == float(text)
+
+
+@pytest.mark.parametrize(("old", "new", "told"), [
+    ("  gallery: {", "  gallery:\n    {", True),  # what -S 'report.gallery={}' does
+    (": 16}   # most", ": 15}   # most", False),
+    ("", "", False),
+])  # fmt: skip
+@pytest.mark.parametrize("folder", ["", "photos"])
+def test_an_experiment_whose_override_changed_nothing_is_warned_of(tmp_path, monkeypatch, capsys, folder, old, new, told):
+    (tmp_path / "photos").mkdir()
+    for name in ("params.yaml", "photos/params.yaml"):
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@localhost", "-c", "core.hooksPath=/dev/null"]
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "params"]):
+        subprocess.run([*git, *arguments], check=True)
+    path = tmp_path / folder / "params.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    monkeypatch.chdir(tmp_path / folder)
+    checks.load()
+    assert capsys.readouterr().err == ""  # in no experiment
+    monkeypatch.setenv("DVC_EXP_BASELINE_REV", "HEAD")
+    checks.load()
+    assert ("has the values of its commit" in capsys.readouterr().err) == told

@@ -158,14 +158,15 @@ print(json.dumps([config.backend(), config.floatx(), config.epsilon(), config.im
 """
 
 
-def test_a_persons_own_settings_change_nothing(tmp_path, environ):
+@pytest.mark.parametrize("backend", ["TkAgg", "module://matplotlib_inline.backend_inline"])  # the latter is a notebook's
+def test_a_persons_own_settings_change_nothing(tmp_path, environ, backend):
     parameters(tmp_path / "project")
     keras = {"backend": "jax", "floatx": "float16", "epsilon": 0.01, "image_data_format": "channels_first"}
     for name, text in {".keras/keras.json": json.dumps(keras), ".config/matplotlib/matplotlibrc": "lines.linewidth: 9\n"}.items():
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text(text)
     own = {
-        "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / ".config"), "KERAS_BACKEND": "jax", "MPLBACKEND": "TkAgg",
+        "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / ".config"), "KERAS_BACKEND": "jax", "MPLBACKEND": backend,
         "MATPLOTLIBRC": str(tmp_path / ".config/matplotlib/matplotlibrc"),
     }  # fmt: skip
     done = subprocess.run([sys.executable, "-c", OWN], cwd=tmp_path / "project", env=environ | own | {"PYTHONPATH": str(ROOT)},

@@ -36,6 +36,21 @@ def test_a_process_ends_with_the_one_that_started_it_through_a_shell_or_not(shel
     assert psutil.wait_procs([sleeper], timeout=30)[1] == []
 
 
+@pytest.mark.parametrize(("given", "expected"), [
+    ("~/my archives", "/home/me/my archives"), ("my archives", "{top}/my archives"), ("/my archives", "/my archives"),
+    ("~nobody-of-this-name/x", "{top}/~nobody-of-this-name/x"), ("", ""),
+])  # fmt: skip
+@pytest.mark.parametrize("stage", [False, True])
+def test_the_folder_of_archives_is_the_same_seen_from_everywhere(tmp_path, given, expected, stage):
+    """With a `~` that the shell did not expand, or relative to the project's top; stages of photographs run in photos/."""
+    (tmp_path / "photos").mkdir()
+    told = {"DATASETS_DIR": given, "HOME": "/home/me", "PYTHONPATH": str(ROOT)} | ({"DVC_ROOT": str(tmp_path)} if stage else {})
+    code = "import os; from relearn.process import command; print(os.environ['DATASETS_DIR'])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "photos" if stage else tmp_path,
+                          env=os.environ | told, capture_output=True, text=True)  # fmt: skip
+    assert done.stdout.rstrip("\n") == expected.format(top=tmp_path), done.stderr
+
+
 @pytest.mark.parametrize(("number", "cured"), [(errno.ENOSPC, True), (errno.EDQUOT, True), (errno.EACCES, False)])
 def test_a_full_disk_is_told_with_its_cure(number, cured, monkeypatch):
     def stage() -> None:

@@ -1,13 +1,17 @@
 """`make check` looks at both pipelines, and tells all mistakes at once."""
 
+import json
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
 from dulwich.ignore import IgnoreFilterManager
 from dulwich.repo import Repo
 
+from relearn.data import arrays, processor
 from relearn.params.base import ParamsError
+from relearn.scheduling import plans
 from tests.conftest import ROOT
 from tools import check
 
@@ -110,3 +114,79 @@ def test_git_takes_no_photographs_that_lie_beside_the_pipeline(tmp_path):
     assert not any(
         seen_by_dvc.is_ignored(f"photos/{folder}") for folder in ("", "data/", "metrics/", "models/", "plots/", "reports/")
     )
+
+
+@pytest.mark.parametrize(("stage", "told"), [
+    ("train@lenet", "1 training of 5 epochs"), ("evaluate@lenet", ""), ("relabel@vehicles", ""), ("collect", ""),
+    ("one_vs_rest", "10 trainings of 2 epochs"), ("finetune@freeze_both", "3 trainings of 2 epochs"),
+    ("repeat@scratch_deep", "3 trainings of 2 epochs"), ("learning_curve@lenet", "6 trainings of 7 epochs"),
+    ("tune@head_grid", "4 trainings of 9 epochs"), ("train@of_a_block_taken_out", ""),
+])  # fmt: skip
+def test_what_a_stage_trains_is_told_in_numbers(params_with, stage, told):
+    changes = {
+        "train.lenet.epochs": 5, "one_vs_rest.epochs": 2, "protocols.K7.repeats": 3, "protocols.K7.epochs": 2,
+        "learning_curve.lenet.counts": [128, 64, 32], "learning_curve.lenet.repeats": 2, "learning_curve.lenet.epochs": 7,
+        "tune.head_grid.grid": {"units": [8, 9], "dropout": [0.1], "batch": [10, 30]}, "tune.head_grid.epochs": 9,
+    }  # fmt: skip
+    assert check.training(stage, params_with(changes)) == told
+
+
+def test_the_phases_of_photographs_are_trainings(photos_with):
+    settings = photos_with(
+        {"datasets.cats_vs_dogs.recipe": "frozen", "recipes.frozen.head.epochs": 4, "recipes.frozen.tune.epochs": 1}
+    )
+    assert check.training("photos/dvc.yaml:head@cats_vs_dogs", settings) == "1 training of 4 epochs"
+    assert check.training("photos/dvc.yaml:tuned@cats_vs_dogs", settings) == "1 training of 1 epoch"
+
+
+@pytest.mark.parametrize(("took", "told"), [
+    ({}, "dvc.yaml: 3 stages may have to run"),
+    # The chain of two takes 200 s; all three, 300 s, on two cores half of that.
+    ({"train@lenet": 170, "evaluate@lenet": 30, "train@deep_sgd": 100, "train@other": 999},
+     "dvc.yaml: 3 stages may have to run, about 4 min by the last run here"),
+    ({"train@lenet": 170, "train@deep_sgd": 300},
+     "dvc.yaml: 3 stages may have to run, about 5 min by the last run here; 1 of them have not run here yet"),
+])  # fmt: skip
+def test_what_will_run_is_told_with_the_minutes_of_the_last_run_here(project, params_with, tmp_path, monkeypatch, took, told):
+    plan = plans.Plan({"train@lenet": [], "evaluate@lenet": ["train@lenet"], "train@deep_sgd": []}, {})
+    monkeypatch.setattr(plans, "make", lambda targets, scale: plan)
+    monkeypatch.setattr(processor, "cores", lambda: 2)
+    (tmp_path / "dvc.yaml").touch()
+    (tmp_path / ".state").mkdir()
+    (tmp_path / ".state/seconds.json").write_text(json.dumps({"quick": took, "book": {"train@lenet": 99999}}))
+    first, *trained = check.work("dvc.yaml", params_with({"train.lenet.epochs": 5, "train.deep_sgd.epochs": 1}))
+    assert first == told
+    assert [line.partition(", took ")[0] for line in trained] == [
+        "  train@lenet: 1 training of 5 epochs", "  train@deep_sgd: 1 training of 1 epoch"]  # fmt: skip
+    assert trained[0].endswith(", took 170 s here") == bool(took)
+
+
+def test_nothing_to_run_and_what_dvc_cannot_read_are_told(project, params_with, tmp_path, monkeypatch, capsys):
+    (tmp_path / "dvc.yaml").touch()
+    monkeypatch.setattr(plans, "make", lambda targets, scale: plans.Plan({}, {}))
+    assert list(check.work("dvc.yaml", params_with({}))) == ["dvc.yaml: is up to date"]
+
+    def refused(targets, scale):
+        raise ValueError("DVC: no such thing")
+
+    monkeypatch.setattr(plans, "make", refused)
+    assert list(check.work("dvc.yaml", params_with({}))) == []
+    assert capsys.readouterr().err == "warning: dvc.yaml: DVC: no such thing\n"
+
+
+def test_photographs_that_were_gathered_are_counted_by_class_and_split(project, tmp_path, capsys):
+    for key, test in (("cats_vs_dogs", [0, 1]), ("flowers17", [1, 1])):
+        labels = {"train_labels": np.array([0, 0, 1, 1], np.uint8), "test_labels": np.array(test, np.uint8)}
+        images = {f"{split}_images": np.zeros((count, 1, 1, 3), np.uint8) for split, count in (("train", 4), ("test", 2))}
+        arrays.write(tmp_path / f"photos/data/{key}", **labels, **images)
+        arrays.write_classes(tmp_path / f"photos/data/{key}", ["cat", "dog"])
+    check.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert "photos/data/cats_vs_dogs: photographs to train + to test: 2 + 1 of each of 2 classes" in lines
+    assert "photos/data/flowers17: photographs to train + to test: cat 2 + 0, dog 2 + 2" in lines
+
+
+def test_elsewhere_it_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"^this is not the project: call it in its folder$"):
+        check.main()

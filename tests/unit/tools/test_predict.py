@@ -1,8 +1,12 @@
+import io
 import json
+import os
+import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -57,6 +61,7 @@ def folder(tmp_path_factory):
     Image.new("RGB", (30, 20), (255, 0, 0)).save(top / "red.png")
     Image.new("L", (20, 30), 200).save(top / "grey.jpg")
     (top / "text.jpg").write_text("no picture")
+    (top / "empty").mkdir()
     return top
 
 
@@ -98,11 +103,11 @@ def test_the_best_classes_are_told_with_index_name_and_score(run, tmp_path):
 
 
 def test_what_cannot_be_read_gets_a_line_and_the_others_are_named(run):
-    status, lines, errors = run("small", "text.jpg", "red.png", "absent.jpg", ".", "evil\nname.jpg", "grey.jpg")
+    status, lines, errors = run("small", "text.jpg", "red.png", "absent.jpg", "empty", "evil\nname.jpg", "grey.jpg")
     assert status == 1
     assert [line.split("  ")[0] for line in lines] == ["red.png", "red.png", "grey.jpg", "grey.jpg"]
     told = [line for line in errors if line.startswith("error: ")]
-    assert [line.split(": ")[1] for line in told] == ["text.jpg", "absent.jpg", ".", "evil\\nname.jpg"]
+    assert [line.split(": ")[1] for line in told] == ["text.jpg", "absent.jpg", "empty", "evil\\nname.jpg"]
 
 
 def test_a_picture_is_named_the_same_alone_and_among_others(run):
@@ -112,6 +117,60 @@ def test_a_picture_is_named_the_same_alone_and_among_others(run):
 
 def test_nothing_readable_is_an_error_without_an_answer(run):
     assert run("small", "text.jpg")[:2] == (1, [])
+
+
+@pytest.fixture
+def holiday(folder, tmp_path):
+    """A folder with more pictures than the network takes at a time, in folders, among files that are none; gives their names."""
+    top = tmp_path / "my holiday"
+    names = [*(f"{number:02}.png" for number in range(20)), "beach/a,b.jpg", "beach/far/c.jpg"]
+    for name in names:
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(folder / ("red.png" if name.endswith("png") else "grey.jpg"), top / name)
+    for name in (".DS_Store", "beach/Thumbs.db", "05b.txt"):
+        (top / name).write_text("no picture")
+    return top, [f"{top}/{name}" for name in names]
+
+
+def test_all_pictures_of_a_folder_are_named_though_a_file_is_none(run, holiday):
+    top, names = holiday
+    status, lines, errors = run("small", top, "--top", 1)
+    assert status == 1
+    assert [line.split("  ")[0] for line in lines] == names
+    assert [line for line in errors if "error" in line] == [line for line in errors if f"{top}/05b.txt" in line] != []
+    assert lines == [line for name in names for line in run("small", name, "--top", 1)[1]]
+
+
+def test_csv_and_json_go_to_standard_output_with_nothing_else(run, holiday, tmp_path):
+    top, names = holiday
+    status, lines, _ = run("lite0", top, "red.png", "--csv", "--top", 2, "--layer", "conv_0", "--out", tmp_path / "x.npy")
+    assert status == 1
+    table = pd.read_csv(io.StringIO("\n".join(lines)))
+    assert table["file"].tolist() == [name for name in [*names, "red.png"] for _ in range(2)]
+    assert table["rank"].tolist() == [1, 2] * len([*names, "red.png"])
+    status, text, _ = run("lite0", top, "red.png", "--json", "-", "--top", 2)
+    assert status == 1
+    answers = [(answer["file"], row["index"], row["name"], row["score"]) for answer in json.loads("\n".join(text))
+               for row in answer["top"]]  # fmt: skip
+    assert answers == list(table[["file", "index", "class", "score"]].itertuples(index=False, name=None))
+    assert np.load(tmp_path / "x.npy").shape[0] == len(names) + 1
+
+
+def test_a_name_of_any_bytes_is_printed(run, holiday):
+    top, _ = holiday
+    name = os.fsdecode(os.fsencode(top) + b"/beach/\xff.png")
+    shutil.copy("red.png", name)
+    for arguments in ([], ["--csv"], ["--json", "-"]):
+        status, lines, errors = run("small", name, *arguments)
+        assert (status, [line for line in errors if "error" in line]) == (0, [])
+        assert "udcff" in "".join(lines)
+
+
+def test_a_tilde_that_the_shell_did_not_expand_is_the_home(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    shutil.copy("red.png", tmp_path / "mine.png")
+    assert run("small", "~/mine.png", "--json", "~/named.json")[0] == 0
+    assert json.loads((tmp_path / "named.json").read_text())[0]["file"] == f"{tmp_path}/mine.png"
 
 
 def test_rows_of_data_sets_and_grey_networks(run):
@@ -136,7 +195,7 @@ def test_features_of_an_inner_layer_are_written(run, tmp_path):
     kernel, bias = model.get_layer("conv_0").get_weights()
     red = kernel[:, :, 0].sum(axis=(0, 1)) + bias  # red is 1 and the other channels 0, everywhere
     assert features[0] == pytest.approx(np.broadcast_to(np.maximum(red, 0), (10, 10, 4)), abs=1e-5)
-    assert lines[0] == f"{out}: 2 x 10 x 10 x 4 features of conv_0"
+    assert lines[-1] == f"{out}: 2 x 10 x 10 x 4 features of conv_0"
 
 
 @pytest.mark.parametrize(
@@ -155,7 +214,14 @@ def test_a_wrong_wish_is_one_line(run, arguments, message):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["lite0", "red.png", "--top", 0], ["lite0", "red.png", "--layer", "conv_0"], ["lite0"], []]
+    "arguments",
+    [
+        ["lite0", "red.png", "--csv", "--json", "-"],
+        ["lite0", "red.png", "--top", 0],
+        ["lite0", "red.png", "--layer", "conv_0"],
+        ["lite0"],
+        [],
+    ],
 )
 def test_a_wrong_command_line_shows_the_usage(run, arguments):
     status, _, errors = run(*arguments)

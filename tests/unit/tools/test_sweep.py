@@ -2,9 +2,13 @@
 
 import html
 import json
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
+from dvc.repo import Repo
+from dvc.utils import serialize
 
 from relearn.report import figures
 from tools import sweep
@@ -80,3 +84,82 @@ def test_photographs_are_swept_too(project):
         {"experiment": "b", "photos/params.yaml:train.side": 128, "accuracy": 0.75},
         {"experiment": "a", "photos/params.yaml:train.side": 64, "accuracy": 0.5},
     ]
+
+
+PIPELINE = """
+stages:
+  train:
+    foreach: ${train}
+    do:
+      cmd: make ${key}
+      deps: [code.py]
+      params: ["train.${key}", seed]
+      outs: ["models/${key}.keras"]
+  evaluate:
+    foreach: ${train}
+    do:
+      cmd: evaluate ${key}
+      deps: ["models/${key}.keras", scores.py]
+      outs: ["metrics/evaluate/${key}.json"]
+  classify:
+    cmd: classify
+    params: [classifiers]
+    outs: [metrics/classify/raw.json]
+  collect:
+    cmd: collect
+    deps: [metrics/evaluate, params.yaml]
+    metrics: [metrics/summary]
+"""
+COMMITTED = {"typ": "baseline", "rev": "main", "Experiment": None, "train.a.batch": 10.0, "train.b.batch": 10.0, "seed": 1.0,
+             "classifiers.trees": 100.0, "code.py": "11", "other.py": "11"}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    """A repository with experiments a, b and raw."""
+    folder = tmp_path_factory.mktemp("repository")
+    (folder / "dvc.yaml").write_text(PIPELINE)
+    (folder / "params.yaml").write_text("train: {a: {batch: 10}, b: {batch: 10}}\nseed: 1\nclassifiers: {trees: 100}\n")
+    subprocess.run(["git", "init", "-q", folder], check=True)
+    Repo.init(str(folder)).close()
+    return folder
+
+
+@pytest.fixture
+def experiments(repository, monkeypatch):
+    """Gives the experiments of a sweep by name, of those whose differences from the committed row it is given."""
+    monkeypatch.chdir(repository)
+    monkeypatch.setitem(serialize.LOADERS, ".yaml", serialize.load_yaml)  # which the scheduling of this process may have replaced
+
+    def names(experiment, rows):
+        rows = {"workspace": {"typ": "baseline", "rev": "workspace"}} | {name: {"rev": name} | row for name, row in rows.items()}
+        shown = [COMMITTED | {"typ": "branch_commit", "Experiment": name} | row for name, row in rows.items()]
+        monkeypatch.setattr("dvc.api.exp_show", lambda: [*shown, COMMITTED])
+        return [row["rev"] for row in sweep.of(experiment)]
+
+    return names
+
+
+@pytest.mark.parametrize(("experiment", "changed"), [
+    ("a", ["of a", "of both", "of a, without a value", "seed", "code"]), ("b", ["of b", "of both", "seed", "code"]),
+    ("raw_random_forest", ["trees"]),
+])  # fmt: skip
+def test_of_a_sweep_are_the_experiments_that_changed_what_the_named_one_depends_on(experiments, experiment, changed):
+    rows = {"of a": {"train.a.batch": 20.0}, "of b": {"train.b.batch": 20.0},
+            "of both": {"train.a.batch": 20.0, "params.yaml:train.b.batch": 20.0}, "nothing": {},
+            "of a, without a value": {"train.a.batch": None, "State": "Failed"}, "of more a's": {"train.aa.batch": 3.0},
+            "seed": {"seed": 2.0}, "trees": {"classifiers.trees": 9.0}, "other code": {"other.py": "22"},
+            "code": {"code.py": "22"}}  # fmt: skip
+    assert experiments(experiment, rows) == changed
+
+
+def test_an_experiment_that_dvc_yaml_does_not_have_is_told(experiments):
+    with pytest.raises(ValueError, match=r"^no_such: dvc.yaml has no stage that scores it"):
+        experiments("no_such", {})
+
+
+def test_outside_a_repository_a_sweep_is_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["sweep", "x"])
+    with pytest.raises(SystemExit, match=r"^error: you are not inside of a DVC repository .*: call it in the project's folder"):
+        sweep.main()
