@@ -39,7 +39,7 @@ def _repository(folder: Path) -> Any:
 
     lock.DEFAULT_TIMEOUT = POLL_SECONDS * 6  # of which it takes a sixth between two tries
     load = _remembering(serialize.load_yaml)
-    serialize.LOADERS[".yaml"] = lambda path, fs=None: copy.deepcopy(load(path, fs))  # a reader's own
+    serialize.LOADERS[".yaml"] = lambda path, fs=None, **options: copy.deepcopy(load(path, fs, **options))  # a reader's own
     param.read_param_file = _looking_up(param.read_param_file, load)
     dvcfile.modify_yaml = _splicing(dvcfile.modify_yaml)
     return Repo(str(folder), _wait_for_lock=True)
@@ -125,9 +125,9 @@ def _remembering(load: Any) -> Any:
     """DVC's reader of YAML files, which parses each content once; what it gives is not to be changed."""
     parsed: dict[str, tuple[tuple[int, int], Any]] = {}
 
-    def loaded(path: Any, fs: Any = None) -> Any:
-        if fs is not None and getattr(fs, "protocol", "local") != "local":
-            return load(path, fs=fs)
+    def loaded(path: Any, fs: Any = None, **options: Any) -> Any:
+        if options or (fs is not None and getattr(fs, "protocol", "local") != "local"):
+            return load(path, fs=fs, **options)
         about = Path(path).stat()
         version = (about.st_mtime_ns, about.st_size)
         if parsed.get(str(path), ((), None))[0] != version:
