@@ -141,7 +141,9 @@ class Keeper:
         return [(self.copy / pipeline / out, out) for out in outs]
 
     def _ended(self, stage: str, entry: dict[str, Any]) -> bool:
-        """Whether the stage's files on disk are those that its entry names."""
+        """Whether the stage ran at this scale, and its files on disk are those that its entry names."""
+        if any(values.get("scale", self.scale) != self.scale for values in entry.get("params", {}).values()):
+            return False
         hashes = {out["path"]: out.get("md5") for out in entry.get("outs", [])}
         return all(_md5(path) == hashes[name] for path, name in self._files(stage, entry))
 

@@ -24,8 +24,8 @@ class Copy:
         for name in ("params.yaml", "photos/params.yaml"):
             shutil.copy(ROOT / name, folder / name)
 
-    def end(self, name, outs, deps=(), pipeline=""):
-        """Lets a stage write `outs`, and DVC note it."""
+    def end(self, name, outs, deps=(), pipeline="", scale="quick"):
+        """Lets a stage write `outs` at a scale, and DVC note it."""
         for path, text in outs.items():
             (self.folder / pipeline / path).parent.mkdir(parents=True, exist_ok=True)
             (self.folder / pipeline / path).write_text(text)
@@ -33,7 +33,12 @@ class Copy:
             {"path": path, "md5": hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()} for path, text in outs.items()
         ]
         script, _, key = name.partition("@")
-        entry = {"cmd": f"python -m stages.{script} {key}", "deps": [{"path": path} for path in deps], "outs": hashed}
+        entry = {
+            "cmd": f"python -m stages.{script} {key}",
+            "params": {"params.yaml": {"scale": scale}},
+            "deps": [{"path": path} for path in deps],
+            "outs": hashed,
+        }
         self.entries[pipeline][name] = entry
         (self.folder / pipeline / "dvc.lock").write_text(yaml.safe_dump({"stages": self.entries[pipeline]}))
 
@@ -69,6 +74,13 @@ def test_a_stages_metrics_and_plots_are_kept_with_what_they_come_from(copy, book
     ]
     assert (book / "seed_14/params.yaml").read_text() == (ROOT / "params.yaml").read_text()
     assert yaml.safe_load((book / "seed_14/dvc.lock").read_text())["stages"] == copy.entries[""]
+
+
+def test_results_of_another_scale_are_not_kept(copy, book):
+    copy.end("train@a", {"metrics/train/a.json": "{}"})
+    copy.end("train@b", {"metrics/train/b.json": "{}"}, scale="smoke")
+    keeper(copy, book).all()
+    assert [name for name in files(book) if "/train/" in name] == ["seed_14/metrics/train/a.json"]
 
 
 def test_what_a_stage_writes_that_runs_again_is_not_kept_before_it_has_ended(copy, book):
