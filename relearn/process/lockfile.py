@@ -85,25 +85,26 @@ def _is_no_json(path: Path) -> bool:
 
 
 def _is_cut(lock: Path, kept: Path) -> bool:
-    """Whether dvc.lock ends within a stage, or has fewer stages than were there when the copy was made."""
+    """Whether dvc.lock ends within a stage, or has only the first of the stages that were there when the copy was made."""
     stages = _stages(lock)
     if stages is None:
         return True
     if not kept.is_file() or lock.stat().st_mtime_ns <= kept.stat().st_mtime_ns:
         return False
-    lost = (_stages(kept) or set()) - stages  # cut between two entries
-    return bool(lost) and lock.read_text(errors="replace") != _committed(lock)
+    before = _stages(kept) or []
+    cut_between_two = len(stages) < len(before) and stages == before[: len(stages)]
+    return cut_between_two and lock.read_text(errors="replace") != _committed(lock)
 
 
-def _stages(lock: Path) -> set[str] | None:
-    """The names of the stages; None where the file ends within one."""
+def _stages(lock: Path) -> list[str] | None:
+    """The names of the stages, in the file's order; None where the file ends within one."""
     text = lock.read_text(errors="replace")
     try:
         stages = YAML(typ="safe").load(text)["stages"]
         last = list(stages.values())[-1]["outs"][-1]
     except (YAMLError, AttributeError, TypeError, KeyError, IndexError):
         return None
-    return set(stages) if text.endswith("\n") and {"path", "size"} <= set(last) else None
+    return list(stages) if text.endswith("\n") and {"path", "size"} <= set(last) else None
 
 
 def _committed(lock: Path) -> str:
