@@ -77,7 +77,9 @@ def sittings(tmp_path_factory, datasets):
 
 def test_killed_twice_it_keeps_what_an_undisturbed_run_gives(sittings, request):
     assert "Traceback" not in "".join(sittings.outputs)
-    assert sittings.kept == [[], [KEPT[1], KEPT[4]], KEPT]
+    assert sittings.kept[0] == []
+    assert sittings.kept[1] in ([], [KEPT[1], KEPT[4]])  # what had ended is kept at once, or when the command goes on
+    assert sittings.kept[2] == KEPT
     assert sorted(path.relative_to(sittings.book).as_posix() for path in sittings.book.glob("*/**/*.*")) == KEPT
     first_run = request.getfixturevalue("first_run")  # made meanwhile, by another worker
     for name in KEPT:

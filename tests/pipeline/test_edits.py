@@ -40,16 +40,16 @@ TELL = (
 def edited(clone: Clone, path: str, old: str, new: str) -> Iterator[None]:
     """A file of the clone with another text, for a while; without `old`, `new` is added to it."""
     file = clone.folder / path
-    before = file.read_text() if file.is_file() else None
+    before = file.read_bytes() if file.is_file() else None  # bytes, since compiled code may be there
     if old:
         assert before is not None
-        assert before.count(old) == 1
+        assert before.count(old.encode()) == 1
     file.parent.mkdir(exist_ok=True)
-    file.write_text((before or "").replace(old, new) if old else f"{before or ''}{new}")
+    file.write_bytes((before or b"").replace(old.encode(), new.encode()) if old else (before or b"") + new.encode())
     try:
         yield
     finally:
-        file.write_text(before) if before is not None else file.unlink()
+        file.write_bytes(before) if before is not None else file.unlink()
 
 
 @contextlib.contextmanager

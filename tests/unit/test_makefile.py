@@ -30,7 +30,8 @@ def make(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def call(*words, **environ):
-        done = subprocess.run(["make", *words], env=os.environ | environ, capture_output=True, text=True)
+        outside = {name: value for name, value in os.environ.items() if "MAKE" not in name and name != "MFLAGS"}
+        done = subprocess.run(["make", *words], env=outside | environ, capture_output=True, text=True)
         return done.returncode, done.stdout + done.stderr
 
     return call
