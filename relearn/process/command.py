@@ -18,6 +18,7 @@ import psutil
 from relearn.process import lockfile
 
 PARENT_SECONDS = 0.5  # how often a process looks whether its parent still lives
+FULL = "The disk is full: make space and run the same command again, it resumes from here."
 STARTERS = ("python", "pypy", "dvc", "dask")  # name prefixes of processes that may start a stage, maybe through a shell
 
 
@@ -59,8 +60,8 @@ def told() -> Iterator[None]:
     except KeyboardInterrupt:
         sys.exit("\ninterrupted: the same command resumes from here")
     except OSError as error:
-        cure = "\nThe disk is full: make space and run the same command again, it resumes from here."
-        sys.exit(f"error: {error}{cure if error.errno in (errno.ENOSPC, errno.EDQUOT) else ''}")
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        sys.exit("\n".join([f"error: {error}", *[FULL] * full]))
     except (ValueError, FloatingPointError) as error:
         sys.exit(f"error: {error}")
 

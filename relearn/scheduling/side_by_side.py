@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import psutil
 
 from relearn.data import pins, processor
+from relearn.process import command
 from relearn.scheduling import repository
 from relearn.scheduling.plans import Agenda, Plan
 
@@ -49,6 +50,8 @@ class Ended:
         lines = [f"{name} failed: {reason}; what it printed is in {log(name)}" for name, reason in self.failed.items()]
         if self.left_out:
             lines.append(f"left out, as they depend on what failed: {', '.join(self.left_out)}")
+        if any(os.strerror(errno.ENOSPC) in reason for reason in self.failed.values()):
+            lines.append(command.FULL)
         return "\n".join(lines)
 
 
