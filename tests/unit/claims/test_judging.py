@@ -215,6 +215,7 @@ def test_slopes_of_several_trainings_are_students_test(results):
     found = results.verdict(first="history/a.loss[3:8]", curve="slope")
     assert (found.test, found.n) == ("Student's t", 3)
     assert found.p == pytest.approx(stats.ttest_1samp(slopes, 0).pvalue)
+    assert not found.share
 
 
 def test_curves_of_one_training_each_are_told_and_left_undecided(results):
