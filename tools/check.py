@@ -81,10 +81,13 @@ def described(settings: Params) -> list[str]:
 
 def claimed(written: set[str]) -> list[str]:
     """A line about claims whose experiments are in neither pipeline, if any. ParamsError with a line for each mistake."""
-    claims = schema.read().values()
-    files = [{measure.partition(".")[0] for measure in [*claim.first, *(claim.second or [])]} for claim in claims]
-    without = sum(not each <= written for each in files)
-    return [f"claims.yaml: {without} claims have no experiment in params.yaml, and stay as they are"] if without else []
+    without = {
+        key: [each for each in [*claim.first, *(claim.second or [])] if each.partition(".")[0] not in written]
+        for key, claim in schema.read().items()
+    }
+    named = [f"{key} ({', '.join(measures)})" for key, measures in without.items() if measures]
+    about = f"claims.yaml: {len(named)} claims have no experiment in params.yaml, and stay as they are: {', '.join(named)}"
+    return [about] if named else []
 
 
 def gathered(settings: Params) -> Iterator[str]:

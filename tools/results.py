@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 
 from relearn import claims
 from relearn.claims import Verdict
+from relearn.claims.judging import FAILS, HOLDS, MISSING, UNDECIDED
 from relearn.data import records
 from relearn.params import whole
 from relearn.process import atomic, command
@@ -28,8 +29,8 @@ from relearn.report.printed import Row
 README, PAGE, HTML = Path("README.md"), Path("docs/results.md"), Path("reports/book/index.html")
 START, END = "<!-- results: written by `python -m tools.results` -->\n", "<!-- /results -->\n"
 PIPELINES = (Path(), Path("photos"))
-MISSING = "not yet run"
-ORDER, VERDICTS = ("does not hold", "holds", "undecided"), 10  # those in README
+ORDER, VERDICTS = (FAILS, HOLDS, UNDECIDED), 8  # those in README
+ABOUT = "n images: one training each, whose spread p leaves out. Of several comparisons the weakest is shown."
 OURS, OPERATIONS = "ours at the books' protocol", "10^15 operations"
 NUMBERS = ("printed", "p", OURS, "scale quick", "scale book", "n", OPERATIONS, "accuracy")  # columns
 
@@ -166,7 +167,7 @@ def telling(found: Sequence[Verdict]) -> str:
         )
         for each in chosen
     ]
-    return "\n" + table(("verdict", "claim", "difference (95 %)", "n", "p"), rows) if rows else ""
+    return f"\n{ABOUT}\n\n{table(('verdict', 'claim', 'difference (95 %)', 'n', 'p'), rows)}" if rows else ""
 
 
 def shared(line: Line) -> tuple[str, str]:
@@ -202,7 +203,7 @@ def verdict_table(found: Sequence[Verdict]) -> str:
         (f"`{each.id}`", *(row[name] for name in ("claim", "difference", "claimed", "test", "n", "p", "verdict")), each.note)
         for each, row in zip(found, sections_claims.rows(found), strict=True)
     ]
-    header = ("block", "claim", "difference (95 %)", "claimed", "test", "n", "p", "verdict", "note")
+    header = ("claim", "in words", "difference (95 %)", "claimed", "test", "n", "p", "verdict", "note")
     return f"\n## The chapters' claims\n\n{table(header, shown)}"
 
 

@@ -12,17 +12,18 @@ from relearn.scoring import scores
 
 LEVEL = 0.05
 POWER = 0.8
-MOST = {"trainings": 10_000, "images": 100_000_000}  # n that is still named
+MOST = 10_000  # trainings that are still named
 
-Unit = Literal["trainings", "images", "epochs"]
+Unit = Literal["trainings", "images"]
 
 
 @dataclass(frozen=True)
 class Estimate:
     """A difference, normal with this standard error, or t-distributed with `freedom` degrees of freedom.
 
-    n: of units, the smaller one of two. spread: the deviation of one, so that the error with n units is spread / sqrt(n).
-    exact: p of no difference, where a test gives it by counting.
+    error: infinite where nothing tells it, and then there is no `test`. n: of units, the smaller one of two. spread: the
+    deviation of one, so that the error with n units is spread / sqrt(n). exact: p of no difference, where a test gives it by
+    counting. right: of a single share, of how many of the n images it is: then p and interval are exact, too.
     """
 
     test: str
@@ -34,11 +35,16 @@ class Estimate:
     spread: float = 0.0
     groups: int = 1  # samples of n units; each costs a degree of freedom
     exact: float | None = None
+    right: int | None = None
+    comparisons: int = 1  # of which this one was picked as the weakest
     note: str = ""
 
     @property
     def interval(self) -> tuple[float, float]:
         """95 % interval."""
+        if self.right is not None:
+            low, high = stats.binomtest(self.right, self.n).proportion_ci(method="exact")
+            return float(low), float(high)
         half = float(stats.t.ppf(1 - LEVEL / 2, self.freedom)) * self.error
         return self.effect - half, self.effect + half
 
@@ -49,6 +55,8 @@ class Estimate:
     def p(self, region: tuple[float, float]) -> float:
         """Two-sided p of an effect on the nearer boundary of `region`: below 5 % where the 95 % interval leaves it out."""
         nearer = min(region, key=lambda boundary: abs(self.effect - boundary))
+        if self.right is not None:
+            return float(stats.binomtest(self.right, self.n, min(max(nearer, 0.0), 1.0)).pvalue)
         if self.exact is not None and not nearer:
             return self.exact
         if not self.error:
@@ -56,18 +64,17 @@ class Estimate:
         return float(2 * stats.t.sf(abs(self.effect - nearer) / self.error, self.freedom))
 
     def needed(self, region: tuple[float, float], level: float = LEVEL) -> int | None:
-        """The n with which an effect and spread as observed pass the test at `level` with a probability of 80 %.
+        """How many trainings with an effect and spread as observed pass the test at `level` with a probability of 80 %.
 
-        None where it is beyond all reason, or where the units are epochs, whose number is no choice.
+        None where it is beyond all reason, and of images: nobody has more of them than the test set.
         """
         depth = abs(self.depth(region))
-        if self.unit == "epochs" or not depth:
+        if self.unit == "images" or not depth or math.isinf(self.error):
             return None
         quantiles = np.array([1 - level / 2, POWER])
         n = max(2, math.ceil((stats.norm.ppf(quantiles).sum() * self.spread / depth) ** 2))
-        while n <= MOST[self.unit]:
-            freedom = math.inf if math.isinf(self.freedom) else self.groups * (n - 1)
-            if n >= (stats.t.ppf(quantiles, freedom).sum() * self.spread / depth) ** 2:
+        while n <= MOST:
+            if n >= (stats.t.ppf(quantiles, self.groups * (n - 1)).sum() * self.spread / depth) ** 2:
                 return n
             n += 1
         return None
@@ -89,13 +96,6 @@ def of_values(values: Sequence[float] | np.ndarray, test: str, unit: Unit) -> Es
     return Estimate(test, float(np.mean(values)), spread / math.sqrt(n), n, unit, n - 1, spread)
 
 
-def of_steps(first: np.ndarray, second: np.ndarray) -> Estimate:
-    """Welch's t of the epochs of two curves."""
-    one, two = ((float(np.mean(values)), float(np.std(values, ddof=1)), len(values)) for values in (first, second))
-    found = welch(one, two)
-    return Estimate("Welch's t of epochs", found.effect, found.error, found.n, "epochs", found.freedom)
-
-
 def mcnemar(first: np.ndarray, second: np.ndarray) -> Estimate:
     """McNemar's exact test of two classifiers on the same images, bool (N) each: which are right.
 
@@ -106,24 +106,20 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> Estimate:
     b, c, total = only_first + 0.5, only_second + 0.5, n + 2
     error = math.sqrt(b + c - (b - c) ** 2 / total) / total
     effect = (only_first - only_second) / n
-    return Estimate("McNemar", effect, error, n, "images", spread=error * math.sqrt(n), exact=float(counted["mcnemar_p"]))
+    return Estimate("McNemar", effect, error, n, "images", exact=float(counted["mcnemar_p"]))
 
 
 def proportions(first: tuple[float, int], second: tuple[float, int] | None) -> Estimate:
-    """Difference of two shares of independent images, each as share and number; or one share.
+    """Difference of two shares of independent images, each as share and number; or one share, by the exact binomial test.
 
-    The error is Agresti and Caffo's (2000): a success and a failure more in each sample, two of each in a single one.
+    The error of two is Agresti and Caffo's (2000): a success and a failure more in each sample.
     """
-    added = 1 if second else 2
-    variances = []
-    for share, n in filter(None, (first, second)):
-        p = (share * n + added) / (n + 2 * added)
-        variances.append((p * (1 - p), n + 2 * added))
-    error = math.sqrt(sum(variance / n for variance, n in variances))
-    n = min(n for _, n in filter(None, (first, second)))
-    spread = math.sqrt(sum(variance for variance, _ in variances))
-    effect = first[0] - second[0] if second else first[0]
-    return Estimate("two shares" if second else "one share", effect, error, n, "images", spread=spread)
+    share, n = first
+    if second is None:
+        return Estimate("binomial", share, math.sqrt(share * (1 - share) / n), n, "images", right=round(share * n))
+    adjusted = [((share * n + 1) / (n + 2), n + 2) for share, n in (first, second)]
+    error = math.sqrt(sum(p * (1 - p) / n for p, n in adjusted))
+    return Estimate("two shares", share - second[0], error, min(n, second[1]), "images")
 
 
 def holm(ps: Mapping[str, float]) -> dict[str, float]:

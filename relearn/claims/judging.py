@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from relearn.claims import estimates, numbers, schema
 from relearn.claims.estimates import LEVEL, Estimate, Unit
-from relearn.claims.numbers import Line, Numbers, Share
+from relearn.claims.numbers import SAME, Numbers, Share
 from relearn.claims.schema import Claim
 
-HOLDS, FAILS, UNDECIDED, MISSING = VERDICTS = "holds", "does not hold", "undecided", "not yet run"
+HOLDS, FAILS, UNDECIDED, MISSING = "holds", "does not hold", "undecided", "not yet run"
 PAIRS = 3  # seeds in common with which a paired test loses less by its fewer degrees of freedom than it gains
 
 
@@ -22,8 +20,8 @@ class Verdict:
     """A claim and what our runs say to it.
 
     effect, low, high: the difference in the units of its metric and its 95 % interval. n: of `unit`. p: two-sided, of an effect
-    on the nearer boundary of `region`, Holm's correction within the family made. decide_at: for an undecided one the n of
-    `unit` that would decide.
+    on the nearer boundary of `region`, Holm's correction within the family made. decide_at: for an undecided one the number of
+    trainings that would decide. low, high and p are None where there is nothing to test by, and `note` says what is missing.
     """
 
     id: str
@@ -41,6 +39,7 @@ class Verdict:
     unit: Unit | None = None
     where: str = ""
     region: tuple[float | None, float | None] = (None, None)  # of the effect, if the claim holds; None: open
+    share: bool = True  # of images; else a loss, or a slope
 
 
 def verdicts(results: Path, file: Path = schema.FILE) -> list[Verdict]:
@@ -50,10 +49,11 @@ def verdicts(results: Path, file: Path = schema.FILE) -> list[Verdict]:
     tested = {key: estimate for key, estimate in found.items() if estimate}
     families: dict[str, dict[str, float]] = defaultdict(dict)
     for key, estimate in tested.items():
-        families[family(claims[key])][key] = chance(estimate, claims[key])
+        if estimate.test:
+            families[family(claims[key])][key] = chance(estimate, claims[key])
     corrected = {key: p for group in families.values() for key, p in estimates.holm(group).items()}
     return [
-        verdict(key, claim, tested[key], corrected[key], families[family(claim)]) if key in tested else missing(key, claim)
+        verdict(key, claim, tested[key], corrected.get(key), families[family(claim)]) if key in tested else missing(key, claim)
         for key, claim in claims.items()
     ]
 
@@ -65,7 +65,7 @@ def family(claim: Claim) -> str:
 
 def missing(key: str, claim: Claim) -> Verdict:
     """The verdict without numbers."""
-    return Verdict(key, claim.chapter, claim.claim, note=claim.note, where=claim.where, region=bounded(claim))
+    return Verdict(key, claim.chapter, claim.claim, note=claim.note, where=claim.where, region=bounded(claim), share=claim.share)
 
 
 def bounded(claim: Claim) -> tuple[float | None, float | None]:
@@ -74,29 +74,32 @@ def bounded(claim: Claim) -> tuple[float | None, float | None]:
     return low, high
 
 
-def verdict(key: str, claim: Claim, estimate: Estimate, p: float, group: Mapping[str, float]) -> Verdict:
-    """The verdict on an estimate whose corrected p is given. group: uncorrected p of its family."""
+def verdict(key: str, claim: Claim, estimate: Estimate, p: float | None, group: Mapping[str, float]) -> Verdict:
+    """The verdict on an estimate whose corrected p is given, None without a test. group: uncorrected p of its family."""
     inside = estimate.depth(claim.region) > 0
-    says = UNDECIDED if p >= LEVEL else HOLDS if inside else FAILS
-    raw = f"p = {group[key]:.2g} before the correction for {len(group)} tests" if len(group) > 1 else ""
-    needed = estimate.needed(claim.region, LEVEL / len(group)) if says == UNDECIDED else None
-    low, high = estimate.interval
+    says = UNDECIDED if p is None or p >= LEVEL else HOLDS if inside else FAILS
+    tests = len(group) * (1 if inside else estimate.comparisons)
+    raw = f"p = {group[key]:.2g} before the correction for {len(group)} tests" if p is not None and len(group) > 1 else ""
+    needed = estimate.needed(claim.region, LEVEL / tests) if p is not None and says == UNDECIDED else None
+    more = "more seeds may decide" if says == UNDECIDED and estimate.unit == "images" else ""
+    low, high = (None, None) if p is None else estimate.interval
     return Verdict(
         key, claim.chapter, claim.claim, estimate.test, estimate.effect, low, high, estimate.n, p, says,
-        "; ".join(filter(None, (claim.note, estimate.note, raw))), needed, estimate.unit, claim.where, bounded(claim),
+        "; ".join(filter(None, (claim.note, estimate.note, raw, more))), needed, estimate.unit, claim.where, bounded(claim),
+        claim.share,
     )  # fmt: skip
 
 
 def chance(estimate: Estimate, claim: Claim) -> float:
-    """Uncorrected p. Of several pairs any one can refute a claim: then Bonferroni's correction for their number."""
+    """The p before Holm's correction. Any of several comparisons can refute a claim: then Bonferroni's."""
     p = estimate.p(claim.region)
-    return p if estimate.depth(claim.region) > 0 else min(1.0, p * len(claim.pairs))
+    return p if estimate.depth(claim.region) > 0 else min(1.0, p * estimate.comparisons)
 
 
 def weakest(results: Path, claim: Claim) -> Estimate | None:
-    """The estimate that speaks most against a claim, or least for it; None when something of it was not run."""
+    """The estimate that speaks most against a claim, or least for it, by p; None when something of it was not run."""
     if claim.confused:
-        return estimated(*numbers.of_confusions(results, claim.first[0], claim.confused, claim.images), claim, same=False)
+        return of_confusions(numbers.of_confusions(results, claim.first[0], claim.confused, claim.images), claim)
     found = []
     for first, second in claim.pairs:
         one = numbers.read(results, first, claim)
@@ -104,10 +107,30 @@ def weakest(results: Path, claim: Claim) -> Estimate | None:
         estimate = estimated(one, two, claim, on_the_same(first, second))
         if estimate is None:
             return None
-        pair = first if second is None else f"{first} against {second}"
-        named = f"the weakest of {len(claim.pairs)}: {pair}" if len(claim.pairs) > 1 else ""
-        found.append(replace(estimate, note="; ".join(filter(None, (named, estimate.note)))))
-    return min(found, key=lambda estimate: support(estimate, claim.region))
+        found.append(picked(estimate, first if second is None else f"{first} against {second}", len(claim.pairs)))
+    if against := [estimate for estimate in found if estimate.depth(claim.region) < 0]:
+        return min(against, key=lambda estimate: estimate.p(claim.region))
+    return max(found, key=lambda estimate: estimate.p(claim.region))
+
+
+def of_confusions(confusions: Mapping[str, Numbers], claim: Claim) -> Estimate | None:
+    """The least frequent of the claim's confusions against the most frequent of all others, both by their means over the seeds.
+
+    A pair for each seed would be of noise: the greatest of many is greater than each of them is on average.
+    """
+    named = claim.confused or []
+    others = [pair for pair in confusions if pair not in named]
+    if not others:
+        return None
+    least, most = min(named, key=lambda pair: confusions[pair].mean), max(others, key=lambda pair: confusions[pair].mean)
+    estimate = estimated(confusions[least], confusions[most], claim, same=False)
+    return picked(estimate, f"{least} against {most}", len(named) * len(others)) if estimate else None
+
+
+def picked(estimate: Estimate, pair: str, count: int) -> Estimate:
+    """The estimate of a pair, one of `count` of which the weakest decides, with a note which it is."""
+    named = f"the weakest of {count}: {pair}" if count > 1 else ""
+    return replace(estimate, comparisons=count, note="; ".join(filter(None, (named, estimate.note))))
 
 
 def on_the_same(first: str, second: str | None) -> bool:
@@ -126,27 +149,33 @@ def file_of(measure: str) -> str:
     return measure.partition(".")[0]
 
 
-def support(estimate: Estimate, region: tuple[float, float]) -> float:
-    """Standard errors from the boundary into the region."""
-    depth = estimate.depth(region)
-    return depth / estimate.error if estimate.error else math.copysign(math.inf, depth) if depth else 0.0
-
-
 def estimated(first: Numbers, second: Numbers | None, claim: Claim, same: bool) -> Estimate | None:
-    """The difference by the spread over trainings; with one training, or no spread, by its images or epochs.
+    """The difference by the spread over trainings; with one training, or no spread, by its images; else without a test.
 
-    same: both are about the same images, if any. None without numbers, or with a single one that has nothing behind it.
+    same: both are about the same images, if any. None without numbers.
     """
     if not first.n or (second is not None and not second.n):
         return None
     if min(first.n, second.n if second else first.n) > 1:
         estimate = over_trainings(first, second, claim.paired)
-        if estimate.error:
-            return estimate
+        if estimate.error >= SAME:
+            notes = dict.fromkeys((estimate.note, first.note, second.note if second else ""))
+            return replace(estimate, note="; ".join(filter(None, notes)))
     seed = min(first.behind.keys() & (second or first).behind.keys(), default=None)
     if seed is None:
-        return None
-    return of_one(first.behind[seed], second.behind[seed] if second else None, same)
+        return untested(first, second, claim)
+    return of_shares(first.behind[seed], second.behind[seed] if second else None, same)
+
+
+def untested(first: Numbers, second: Numbers | None, claim: Claim) -> Estimate:
+    """A difference that nothing tells the error of: of losses or curves of one training each, or of seeds not in common."""
+    n = min(first.n, second.n if second else first.n)
+    estimate = Estimate("", first.mean - (second.mean if second else 0.0), math.inf, n, "trainings")
+    direction = "as claimed" if estimate.depth(claim.region) > 0 else "not as claimed"
+    missing = (
+        "no test without spread" if n > 1 else "no test of one training" + (" each: needs two seeds" if second else ": needs two")
+    )
+    return replace(estimate, note=f"{missing}; so far {direction}")
 
 
 def over_trainings(first: Numbers, second: Numbers | None, paired: bool) -> Estimate:
@@ -160,22 +189,6 @@ def over_trainings(first: Numbers, second: Numbers | None, paired: bool) -> Esti
         differences = [first.trainings[each] - second.trainings[each] for each in common]
         return estimates.of_values(differences, "paired t", "trainings")
     return estimates.welch(*((each.mean, each.deviation, each.n) for each in (first, second)))
-
-
-def of_one(first: Share | Line | np.ndarray, second: Share | Line | np.ndarray | None, same: bool) -> Estimate | None:
-    """The estimate of one training, or one of each, with a note of what it leaves out."""
-    if isinstance(first, Share) and (second is None or isinstance(second, Share)):
-        return of_shares(first, second, same)
-    if isinstance(first, Line) and second is None:
-        test, freedom = "slope over epochs", first.epochs - 2
-        estimate = Estimate(test, first.slope, first.error, first.epochs, "epochs", freedom)
-    elif isinstance(first, np.ndarray) and second is None:
-        estimate = estimates.of_values(first, "t of epochs", "epochs")
-    elif isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
-        estimate = estimates.of_steps(first, second)
-    else:
-        return None
-    return replace(estimate, note="one training each, and epochs depend on each other: p is too small")
 
 
 def of_shares(first: Share, second: Share | None, same: bool) -> Estimate:

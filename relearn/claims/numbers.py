@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import linregress
 
 from relearn.claims.schema import Claim
 from relearn.data import records
@@ -35,21 +35,13 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Line:
-    """A regression of a curve over its epochs."""
-
-    slope: float
-    error: float
-    epochs: int
-
-
-@dataclass(frozen=True)
 class Numbers:
-    """A measure in every training, and what is behind it by seed: a share of images, values of epochs, or a line."""
+    """A measure in every training, and by seed the share of images that it is, if it is one."""
 
     trainings: dict[Training, float] = field(default_factory=dict)
-    behind: dict[int, Share | Line | np.ndarray] = field(default_factory=dict)
+    behind: dict[int, Share] = field(default_factory=dict)
     summary: tuple[float, float, int] | None = None  # mean, deviation and n, where only these are kept of repeats
+    note: str = ""
 
     @property
     def n(self) -> int:
@@ -79,8 +71,7 @@ def read(results: Path, measure: str, claim: Claim) -> Numbers:
     file, column = parts["file"], parts["column"]
     if file.startswith("history/"):
         return of_curves(results, file, column, (int(parts["first"]), int(parts["last"] or parts["first"])), claim)
-    numbers = Numbers()
-    summary = None
+    kept: dict[int, tuple[Path, dict[str, Any]]] = {}
     for seed, folder in folders(results):
         path = folder / f"metrics/{file}.json"
         if not path.is_file():
@@ -88,8 +79,14 @@ def read(results: Path, measure: str, claim: Claim) -> Numbers:
         record = records.read_json(path)
         if column not in record:
             raise ValueError(f"{path}: has no {column!r}; it has {', '.join(record)}")
-        if record[column] is None:
-            continue
+        if record[column] is not None:
+            kept[seed] = folder, record
+    if file.startswith("finetune/") and len(kept) > 1:  # the repeats of a seed start from the same network of vehicles
+        means: dict[Training, float] = {(seed,): float(record[column]) for seed, (_, record) in kept.items()}
+        return Numbers(means, note="each training is the mean of a seed's repeats")
+    numbers = Numbers()
+    summary = None
+    for seed, (folder, record) in kept.items():
         if record.get("repeats", 1) > 1:
             each = repeats(folder / f"plots/{file}.csv", column)
             numbers.trainings.update({(seed, repeat): value for repeat, value in each.items()})
@@ -153,23 +150,21 @@ def of_curves(results: Path, file: str, column: str, epochs: tuple[int, int], cl
             raise ValueError(f"{path}: has epochs 1 to {table['epoch'].max()}, not {epochs[0]} to {epochs[1]}")
         values = table[column].diff().abs()[chosen].dropna() if claim.curve == "step" else table[column][chosen]
         if claim.curve == "slope":
-            fit = linregress(table["epoch"][chosen], values)
-            numbers.trainings[(seed,)] = float(fit.slope)
-            numbers.behind[seed] = Line(float(fit.slope), float(fit.stderr), len(values))
+            numbers.trainings[(seed,)] = float(np.polyfit(table["epoch"][chosen], values, 1)[0])
             continue
         numbers.trainings[(seed,)] = float(values.mean())
-        one = len(values) == 1 and claim.images
-        numbers.behind[seed] = Share(float(values.iloc[0]), one) if one else values.to_numpy()
+        if len(values) == 1 and claim.images:
+            numbers.behind[seed] = Share(float(values.iloc[0]), claim.images)
     return numbers
 
 
-def of_confusions(results: Path, measure: str, pairs: Sequence[str], images: int | None) -> tuple[Numbers, Numbers]:
-    """How often the least confused of `pairs` ("3 as 5") and the most confused of all others are, as shares of the true class.
+def of_confusions(results: Path, measure: str, pairs: Sequence[str], images: int | None) -> dict[str, Numbers]:
+    """How often each digit is taken for each other ("3 as 5"), as a share of the true class; none where it was not run.
 
-    measure: `classify/embedded.random_forest`, a table of plots/ and a classifier.
+    measure: `classify/embedded.random_forest`, a table of plots/ and a classifier. ValueError for one that has not all `pairs`.
     """
     file, _, classifier = measure.partition(".")
-    named, others = Numbers(), Numbers()
+    confusions: dict[str, Numbers] = defaultdict(Numbers)
     for seed, folder in folders(results):
         path = folder / f"plots/{file}.csv"
         if not path.is_file():
@@ -179,9 +174,8 @@ def of_confusions(results: Path, measure: str, pairs: Sequence[str], images: int
         shares = dict(zip(table["actual"] + " as " + table["predicted"], table["percent"].astype(float) / 100, strict=True))
         if missing := [pair for pair in pairs if pair not in shares]:
             raise ValueError(f"{path}: {classifier} has no {', '.join(missing)}")
-        rest = [share for pair, share in shares.items() if pair not in pairs]
-        for numbers, value in ((named, min(shares[pair] for pair in pairs)), (others, max(rest))):
-            numbers.trainings[(seed,)] = value
+        for pair, share in shares.items():
+            confusions[pair].trainings[(seed,)] = share
             if images:
-                numbers.behind[seed] = Share(value, images)
-    return named, others
+                confusions[pair].behind[seed] = Share(share, images)
+    return confusions

@@ -52,6 +52,12 @@ class Claim(Block):
         return (self.margin, float("inf")) if self.says == "above" else (float("-inf"), -self.margin)
 
     @property
+    def share(self) -> bool:
+        """Whether it is about shares of images, not about losses or slopes."""
+        columns = [measure.partition(".")[2] for measure in [*self.first, *(self.second or [])]]
+        return self.curve != "slope" and not any("loss" in column for column in columns)
+
+    @property
     def pairs(self) -> list[tuple[str, str | None]]:
         """Every `first` with its `second`; one alone stands for all."""
         second: list[str] | list[None] = self.second or [None]

@@ -17,14 +17,14 @@ def build(found: Sequence[Verdict]) -> list[Section]:
     if not found:
         return []
     counts = Counter(verdict.verdict for verdict in found)
-    drawn = [verdict for verdict in found if verdict.verdict != MISSING and verdict.unit != "epochs"]
+    drawn = [verdict for verdict in found if verdict.p is not None and verdict.share]
     return [
         Section(
             "claims", "Do the chapters' claims hold?",
             f"Of {len(found)} claims {counts[HOLDS]} hold, {counts[FAILS]} do not hold, {counts[UNDECIDED]} are undecided and "
             f"{counts[MISSING]} are not yet run. Lines are 95 % intervals, grey is where the difference lies if the claim holds. "
             "A claim is decided when p is below 5 %, after Holm's correction for all claims on the same table. With one "
-            "training each the test is about the images (McNemar, shares) or the epochs, not about other trainings.",
+            "training each it is tested on the images (McNemar, shares), not about other trainings; losses and curves need two.",
             [figures.effects(effects(drawn), COLOURS)] if drawn else [],
             table=rows(found), table_title="Every claim, its test and its verdict",
         )
@@ -64,9 +64,9 @@ def rows(found: Sequence[Verdict]) -> list[dict[str, str]]:
 
 
 def difference(verdict: Verdict) -> str:
-    """`+0.0275 (+0.0009 to +0.0541)`: the effect and its 95 % interval."""
-    if verdict.effect is None:
-        return ""
+    """`+0.0275 (+0.0009 to +0.0541)`: the effect and its 95 % interval, if it has one."""
+    if verdict.effect is None or verdict.low is None:
+        return "" if verdict.effect is None else f"{verdict.effect:+.4f}"
     return f"{verdict.effect:+.4f} ({verdict.low:+.4f} to {verdict.high:+.4f})"
 
 

@@ -74,10 +74,22 @@ def test_two_shares_have_agresti_and_caffos_error():
     assert found.error == pytest.approx(math.sqrt((57 / 72) * (15 / 72) / 72 + (49 / 82) * (33 / 82) / 82))
 
 
-def test_one_share_has_agresti_and_coulls_error():
-    found = estimates.proportions((0.9, 100), None)
-    assert (found.effect, found.test) == (0.9, "one share")
-    assert found.error == pytest.approx(math.sqrt((92 / 104) * (12 / 104) / 104))
+def test_one_share_is_the_exact_binomial_test_with_clopper_and_pearsons_interval():
+    """388 of 400 against .95: p sums what is no likelier than 388, the interval is of the beta distribution."""
+    found = estimates.proportions((0.97, 400), None)
+    each = stats.binom.pmf(np.arange(401), 400, 0.95)
+    p = found.p((0.95, math.inf))
+    assert p == pytest.approx(each[each <= each[388] * (1 + 1e-9)].sum())
+    assert p == pytest.approx(0.066, abs=5e-4)
+    assert found.interval == pytest.approx((stats.beta.ppf(0.025, 388, 13), stats.beta.ppf(0.975, 389, 12)))
+    assert (found.effect, found.test) == (0.97, "binomial")
+
+
+@pytest.mark.parametrize(
+    ("share", "boundary", "p"), [(0.5, 1.2, 0), (0.5, -0.2, 0), (1.0, 0.5, 2 / 2**10), (0.0, 0.5, 2 / 2**10)]
+)
+def test_one_share_is_judged_at_every_boundary(share, boundary, p):
+    assert estimates.proportions((share, 10), None).p((boundary, math.inf)) == pytest.approx(p)
 
 
 @pytest.mark.parametrize("region", [(0.0, math.inf), (0.02, math.inf), (-math.inf, -0.05), (-0.02, 0.02), (0.12, 0.18)])
@@ -103,11 +115,6 @@ def test_n_of_pairs_is_the_textbooks():
     assert Estimate("", 0.5, 0.1, 3, "trainings", 2, 1.0).needed(ABOVE) == 34
 
 
-def test_n_of_images_is_the_textbooks_for_six_against_five_in_ten():
-    """(1.95996 + 0.84162)^2 (0.6 x 0.4 + 0.5 x 0.5) / 0.1^2 = 384.6 in each group."""
-    assert estimates.proportions((0.6, 10**9), (0.5, 10**9)).needed(ABOVE) == 385
-
-
 def test_a_stricter_level_needs_more_and_a_nearer_boundary_too():
     found = Estimate("", 0.5, 0.1, 3, "trainings", 2, 1.0)
     usual = found.needed(ABOVE)
@@ -119,7 +126,9 @@ def test_a_stricter_level_needs_more_and_a_nearer_boundary_too():
 @pytest.mark.parametrize("found", [
     Estimate("", 0.0, 0.1, 3, "trainings", 2, 1.0),
     Estimate("", 1e-9, 0.1, 3, "trainings", 2, 1.0),
-    Estimate("", 0.1, 0.1, 30, "epochs", 28),
+    Estimate("", 0.1, math.inf, 1, "trainings"),
+    estimates.proportions((0.6, 100), (0.5, 100)),  # nobody has more images than the test set
+    estimates.proportions((0.6, 100), None),
 ])  # fmt: skip
 def test_no_n_is_named_where_none_would_decide_or_where_it_is_no_choice(found):
     assert found.needed(ABOVE) is None

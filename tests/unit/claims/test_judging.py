@@ -188,15 +188,24 @@ def test_a_correction_can_leave_undecided_what_would_hold_alone(results):
     assert results.verdict().verdict == "holds"
 
 
-def test_a_slope_of_one_training_is_a_regression_over_its_epochs(results):
+def test_a_slope_of_one_training_is_told_and_left_undecided(results):
     losses = [1.0, 0.5, 0.4, 0.42, 0.41, 0.45, 0.46, 0.44, 0.5]
     results.table(14, "history/a", "epoch,loss", *(f"{epoch},{loss}" for epoch, loss in enumerate(losses, 1)))
     found = results.verdict(first="history/a.loss[3:9]", curve="slope")
-    expected = stats.linregress(range(3, 10), losses[2:])
-    assert (found.test, found.verdict, found.n, found.unit) == ("slope over epochs", "holds", 7, "epochs")
-    assert found.effect == pytest.approx(expected.slope)
-    assert found.p == pytest.approx(expected.pvalue)
-    assert "epochs depend on each other" in found.note
+    assert (found.verdict, found.test, found.n, found.unit, found.p) == ("undecided", "", 1, "trainings", None)
+    assert found.effect == pytest.approx(stats.linregress(range(3, 10), losses[2:]).slope)
+    assert found.note == "no test of one training: needs two; so far as claimed"
+    assert "so far not as claimed" in results.verdict(first="history/a.loss[3:9]", curve="slope", says="below").note
+
+
+def test_what_cannot_be_tested_is_not_among_the_tests_of_its_family(results):
+    trained(results, a=A, b=B)
+    results.table(14, "history/a", "epoch,loss", "1,0.5", "2,0.4", "3,0.2")
+    results.claim("curve", first="history/a.loss[1:3]", curve="slope")
+    results.claim("seeds")
+    found = results.verdicts()
+    assert (found["curve"].verdict, found["curve"].low, found["curve"].high) == ("undecided", None, None)
+    assert found["seeds"].p == pytest.approx(stats.ttest_ind(A, B, equal_var=False).pvalue)
 
 
 def test_slopes_of_several_trainings_are_students_test(results):
@@ -206,16 +215,78 @@ def test_slopes_of_several_trainings_are_students_test(results):
     found = results.verdict(first="history/a.loss[3:8]", curve="slope")
     assert (found.test, found.n) == ("Student's t", 3)
     assert found.p == pytest.approx(stats.ttest_1samp(slopes, 0).pvalue)
+    assert not found.share
 
 
-def test_curves_of_one_training_each_are_welchs_test_of_their_epochs(results):
+def test_curves_of_one_training_each_are_told_and_left_undecided(results):
     curves = {"a": [0.9, 0.5, 0.7, 0.4, 0.8], "b": [0.9, 0.6, 0.61, 0.6, 0.62]}
     for key, values in curves.items():
         results.table(14, f"history/{key}", "epoch,val_error", *(f"{epoch},{value}" for epoch, value in enumerate(values, 1)))
     measures = {"first": "history/a.val_error[3:5]", "second": "history/b.val_error[3:5]"}
     level = results.verdict(**measures)
-    assert level.p == pytest.approx(stats.ttest_ind([0.7, 0.4, 0.8], [0.61, 0.6, 0.62], equal_var=False).pvalue)
+    assert (level.verdict, level.p) == ("undecided", None)
+    assert level.effect == pytest.approx((0.7 + 0.4 + 0.8) / 3 - (0.61 + 0.6 + 0.62) / 3)
     steps = results.verdict(**measures, curve="step")
     assert steps.effect == pytest.approx((0.2 + 0.3 + 0.4) / 3 - (0.01 + 0.01 + 0.02) / 3)
-    assert steps.p == pytest.approx(stats.ttest_ind([0.2, 0.3, 0.4], [0.01, 0.01, 0.02], equal_var=False).pvalue)
-    assert steps.unit == "epochs"
+    assert steps.note == "no test of one training each: needs two seeds; so far as claimed"
+
+
+def test_trainings_of_seeds_that_do_not_overlap_are_undecided_and_say_what_is_missing(results):
+    results.metrics(14, "evaluate/a", images=1000, accuracy=0.8)
+    results.metrics(15, "evaluate/b", images=1000, accuracy=0.7)
+    found = results.verdict()
+    assert (found.verdict, found.effect) == ("undecided", pytest.approx(0.1))
+    assert found.note == "no test of one training each: needs two seeds; so far as claimed"
+
+
+def test_noise_of_rounding_is_no_spread(results):
+    """The differences are .01 each but for 6e-17."""
+    trained(results, a=[0.93, 0.94, 0.91], b=[0.92, 0.93, 0.90])
+    found = results.verdict(paired=True)
+    assert (found.test, found.unit) == ("two shares", "images")
+    for seed, loss in enumerate([0.93, 0.94, 0.91], 14):
+        results.metrics(seed, "train/a", loss=loss)
+        results.metrics(seed, "train/b", loss=loss - 0.01)
+    found = results.verdict(first="train/a.loss", second="train/b.loss", paired=True)
+    assert (found.verdict, found.p, found.note) == ("undecided", None, "no test without spread; so far as claimed")
+
+
+def with_t(t, n):
+    """n losses whose t against 0 is `t`."""
+    values = np.linspace(-1, 1, n)
+    return values + t * stats.sem(values)
+
+
+def lossy(results, **losses):
+    for key, values in losses.items():
+        for seed, value in enumerate(values, 14):
+            results.metrics(seed, f"train/{key}", loss=float(value))
+
+
+def test_the_weakest_pair_has_the_greatest_p_and_not_the_smallest_t(results):
+    """t = 3.0 of 2 degrees of freedom has p = .095, t = 2.6 of 18 has .018."""
+    lossy(results, few=with_t(3.0, 3), many=with_t(2.6, 19))
+    found = results.verdict(first=["train/few.loss", "train/many.loss"])
+    assert (found.verdict, found.n) == ("undecided", 3)
+    assert found.p == pytest.approx(2 * stats.t.sf(3.0, 2))
+
+
+def test_of_the_pairs_against_a_claim_the_one_with_the_smallest_p_counts_and_is_corrected(results):
+    lossy(results, few=with_t(-3.0, 3), many=with_t(-2.6, 19), good=with_t(9.0, 5))
+    found = results.verdict(first=["train/few.loss", "train/many.loss", "train/good.loss"])
+    assert (found.verdict, found.n) == ("undecided", 19)
+    assert found.p == pytest.approx(3 * 2 * stats.t.sf(2.6, 18))
+
+
+def test_the_n_that_would_refute_one_of_several_pairs_has_bonferronis_correction_too(results):
+    trained(results, a=B, b=C, c=[value - 0.2 for value in B])
+    assert results.verdict().decide_at == needed(C, B, 0.05)
+    several = results.verdict(first="evaluate/a.accuracy", second=["evaluate/b.accuracy", "evaluate/c.accuracy"])
+    assert (several.verdict, several.decide_at) == ("undecided", needed(C, B, 0.05 / 2))
+
+
+def test_images_of_one_training_that_do_not_decide_name_no_n_but_more_seeds(results):
+    trained(results, a=[0.75], b=[0.749])
+    found = results.verdict()
+    assert (found.verdict, found.decide_at) == ("undecided", None)
+    assert found.note.endswith("; more seeds may decide")

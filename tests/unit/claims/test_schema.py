@@ -52,6 +52,17 @@ def test_a_broken_file_is_told(tmp_path: Path, text, message):
         schema.read(tmp_path / "claims.yaml")
 
 
+@pytest.mark.parametrize(("fields", "share"), [
+    ({}, True),
+    ({"first": "train/a.loss"}, False),
+    ({"first": "history/a.val_loss[2]"}, False),
+    ({"first": "history/a.val_error[2:9]", "curve": "step"}, True),
+    ({"first": "history/a.val_error[2:9]", "curve": "slope"}, False),
+])  # fmt: skip
+def test_losses_and_slopes_are_no_shares(fields, share):
+    assert schema.Claim.model_validate(WHOLE | fields).share == share
+
+
 def test_one_measure_stands_for_all():
     claim = schema.Claim.model_validate(WHOLE | {"second": ["evaluate/b.accuracy", "evaluate/c.accuracy"]})
     assert claim.pairs == [("evaluate/a.accuracy", "evaluate/b.accuracy"), ("evaluate/a.accuracy", "evaluate/c.accuracy")]
@@ -132,4 +143,7 @@ def test_every_claim_has_a_verdict_when_everything_was_run(results, seeds):
     assert [verdict.id for verdict in found if verdict.verdict == "not yet run"] == []
     assert len(found) == len(CLAIMS)
     units = {verdict.unit for verdict in found}
-    assert units == ({"trainings"} if len(seeds) > 1 else {"trainings", "images", "epochs"})
+    assert units == ({"trainings"} if len(seeds) > 1 else {"trainings", "images"})
+    of_curves = [verdict for verdict in found if CLAIMS[verdict.id].family == "K1 curves"]
+    assert of_curves
+    assert [verdict.verdict for verdict in of_curves if verdict.p is None] == ["undecided"] * (len(of_curves) * (len(seeds) == 1))

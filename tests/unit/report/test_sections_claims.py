@@ -5,30 +5,32 @@ from relearn.report import figures, sections_claims
 
 ABOVE = Verdict("a_above_b", "K1", "A is better", "Welch's t", 0.0275, 0.0009, 0.0541, 4, 0.045, "holds",
                 unit="trainings", region=(0.0, None))  # fmt: skip
-WITHIN = Verdict("alike", "K7", "No difference", "McNemar", -0.001, -0.03, 0.028, 9000, 0.2, "undecided",
-                 decide_at=12345, unit="images", region=(-0.02, 0.02))  # fmt: skip
-CURVE = Verdict("rises", "K1", "The loss rises", "slope over epochs", 0.001, -0.001, 0.003, 30, 0.3, "undecided",
-                unit="epochs", region=(0.0, None))  # fmt: skip
+WITHIN = Verdict("alike", "K7", "No difference", "Welch's t", -0.001, -0.03, 0.028, 6, 0.2, "undecided",
+                 decide_at=1234, unit="trainings", region=(-0.02, 0.02))  # fmt: skip
+CURVE = Verdict("rises", "K1", "The loss rises", "Student's t", 0.001, -0.001, 0.003, 3, 0.3, "undecided",
+                unit="trainings", region=(0.0, None), share=False)  # fmt: skip
+ONE = Verdict("wanders", "K1", "It wanders", "", 0.001, n=1, verdict="undecided", unit="trainings", region=(0.0, None))
 LATER = Verdict("later", "Q1", "Good", region=(0.95, None))
 BELOW = Verdict("worst", "R3", "The cat is worst", "two shares", -0.3, -0.4, -0.2, 185, 1e-9, "holds",
                 unit="images", region=(None, -0.0))  # fmt: skip
-ALL = [ABOVE, WITHIN, CURVE, LATER, BELOW]
+ALL = [ABOVE, WITHIN, CURVE, LATER, BELOW, ONE]
 
 
 def test_the_section_counts_the_verdicts_and_has_a_row_for_every_claim():
     (section,) = sections_claims.build(ALL)
-    assert "Of 5 claims 2 hold, 0 do not hold, 2 are undecided and 1 are not yet run." in section.text
+    assert "Of 6 claims 2 hold, 0 do not hold, 3 are undecided and 1 are not yet run." in section.text
     assert [row["claim"] for row in section.table] == [f"{each.chapter}. {each.claim}" for each in ALL]
 
 
 def test_a_row_is_read_by_people():
-    first, second, _, later, below = sections_claims.rows(ALL)
+    first, second, _, later, below, one = sections_claims.rows(ALL)
     assert list(first.values()) == ["K1. A is better", "+0.0275 (+0.0009 to +0.0541)", "above 0", "Welch's t", "4 trainings",
                                     "0.045", "holds"]  # fmt: skip
-    assert (second["claimed"], second["verdict"]) == ("-0.02 to 0.02", "undecided (n = 12,345 would decide)")
+    assert (second["claimed"], second["verdict"]) == ("-0.02 to 0.02", "undecided (n = 1,234 would decide)")
     assert (later["difference"], later["claimed"], later["n"], later["p"], later["verdict"]) == (
         "", "above 0.95", "", "", "not yet run")  # fmt: skip
     assert (below["claimed"], below["p"]) == ("below 0", "< 0.0001")
+    assert (one["difference"], one["n"], one["p"], one["verdict"]) == ("+0.0010", "1 trainings", "", "undecided")
 
 
 def test_the_figure_shows_shares_that_were_run_and_neither_losses_nor_claims_without_results():

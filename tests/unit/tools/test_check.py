@@ -74,7 +74,8 @@ def test_numbers_of_an_experiment_that_was_taken_out_are_told(project, capsys):
 def test_claims_of_an_experiment_that_was_taken_out_are_told(project, capsys):
     project("claims.yaml", "first: evaluate/deep_adadelta", "first: evaluate/no_deep_adadelta")
     check.main()
-    assert "claims.yaml: 1 claims have no experiment in params.yaml, and stay as they are\n" in capsys.readouterr().out
+    told = "claims.yaml: 1 claims have no experiment in params.yaml, and stay as they are: "
+    assert f"{told}deep_above_shallow_adadelta (evaluate/no_deep_adadelta.accuracy)\n" in capsys.readouterr().out
 
 
 def test_photographs_inside_the_project_are_told_with_the_cure(project, tmp_path, capsys):

@@ -15,7 +15,7 @@ def line(identity, what, printed=0.5, ours=None, **more):
 
 
 def rows(table):
-    return [[cell.strip() for cell in each.strip("|\n").split("|")] for each in table.strip().splitlines()[2:]]
+    return [[cell.strip() for cell in each.strip("|\n").split("|")] for each in table[table.find("|") :].strip().splitlines()[2:]]
 
 
 def test_rows_of_an_id_that_begin_alike_share_one_unless_the_book_gives_errors():
@@ -52,3 +52,11 @@ def test_readme_shows_the_clearest_verdict_of_each_id_what_does_not_hold_before_
     assert [row[1] for row in shown] == [names[key] for key in "acde"]
     assert shown[0] == ["holds", "K1: claim a", "+0.5000 (+0.2500 to +0.7500)", "1,234 images", "< 0.0001"]
     assert results.telling([found[-1]]) == ""
+
+
+def test_readme_says_before_its_verdicts_what_n_images_and_several_comparisons_mean():
+    about, table = results.telling([verdict("a", "K1", "holds", 1e-9)]).strip().split("\n\n")
+    assert table.startswith("| verdict | ")
+    assert len(about) <= 100
+    assert "n images: one training each" in about
+    assert "Of several comparisons the weakest" in about
