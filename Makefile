@@ -39,6 +39,7 @@ photos: $(VENV)/.installed ## the same for photographs (photos/params.yaml), wit
 
 book: $(VENV)/.installed ## the books' own protocols, for days, into results/book (ONLY="K7 T4": some ids, SEEDS="14 15": several)
 	@python -m tools.book $(if $(SEEDS),--seeds $(SEEDS)) $(if $(ONLY),--only $(ONLY)) $(if $(filter-out auto,$(JOBS)),--jobs $(JOBS))
+	@dvc repro --single-item claims report
 	@python -m tools.results
 
 check: $(VENV)/.installed ## check params.yaml and printed.yaml of both pipelines, and say what is in them

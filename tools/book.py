@@ -9,13 +9,13 @@ Killed at any moment, the same command goes on. A new commit is taken over: DVC 
 """
 
 import contextlib
-import fcntl
 import os
+import queue
 import re
 import sys
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from relearn import checks
@@ -23,8 +23,9 @@ from relearn.data import pins, places
 from relearn.process import command
 from relearn.report import page, printed
 from relearn.review.changes import git
-from relearn.scheduling import estimates, keeping, plans, side_by_side
+from relearn.scheduling import estimates, keeping, plans
 from relearn.scheduling.estimates import Estimate
+from relearn.scheduling.side_by_side import Done
 from tools import recover, repro, results
 
 COPIES = Path(".book")
@@ -43,7 +44,7 @@ def main(arguments: list[str] | None = None, scale: str = "book") -> None:
     parser.add_argument("--jobs", type=int, default=1, help="stages at a time (1: a training takes all cores)")
     options = parser.parse_args(arguments)
     os.chdir(places.top())
-    with command.told(), alone():
+    with command.told(), repro.alone(COPIES / "lock", "make book"):
         refuse_uncommitted()
         seeds = options.seeds or [checks.load().seed]
         wanted = targets(ids(), options.only)
@@ -52,20 +53,14 @@ def main(arguments: list[str] | None = None, scale: str = "book") -> None:
             copy = prepared(seed, scale)
             sittings.append(Sitting(seed, copy, wanted, scale))
         tell(sittings, options.jobs)
+        failures = []
         for sitting in sittings:
-            sitting.run(options.jobs)
-
-
-@contextlib.contextmanager
-def alone() -> Iterator[None]:
-    """A block that one process at a time enters in this project."""
-    COPIES.mkdir(exist_ok=True)
-    with (COPIES / "lock").open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError("another `make book` is running here: wait for it, or end it first") from None
-        yield
+            try:
+                sitting.run(options.jobs)
+            except ValueError as error:  # a stage failed, which the next seeds need not wait for
+                failures.append(f"seed {sitting.seed}: {error}")
+        if failures:
+            raise ValueError("\n".join(failures))
 
 
 def refuse_uncommitted() -> None:
@@ -76,7 +71,7 @@ def refuse_uncommitted() -> None:
 
 
 def ids() -> dict[str, set[str]]:
-    """The ids of printed.yaml that each stage gives numbers of which writes something to keep."""
+    """For each stage that writes something to keep: the ids of printed.yaml that its numbers belong to."""
     found: dict[str, set[str]] = {}
     for folder in results.PIPELINES:
         of_metric: dict[str, set[str]] = {}
@@ -102,7 +97,9 @@ def targets(known: Mapping[str, Collection[str]], only: Collection[str]) -> list
 def prepared(seed: int, scale: str) -> Path:
     """The working copy of a seed, at HEAD and at `scale`, with the outputs of earlier sittings."""
     copy = COPIES / f"seed_{seed}"
-    if not (copy / ".dvc/config.local").is_file():  # the last that is written of a new one
+    if (copy / ".dvc/config.local").is_file():  # the last that is written of a new one
+        keeper(seed, copy, scale).all()  # of an earlier sitting that was killed, at the commit that it ran
+    else:
         git("init", "--quiet", str(copy))
     git("-C", str(copy), "fetch", "--quiet", str(Path.cwd()), "HEAD")
     git("-C", str(copy), "restore", "--source=FETCH_HEAD", "--staged", "--worktree", "--", ".",
@@ -124,21 +121,27 @@ def prepared(seed: int, scale: str) -> Path:
     return copy
 
 
+def keeper(seed: int, copy: Path, scale: str) -> keeping.Keeper:
+    """What keeps the results of a copy at its present commit."""
+    return keeping.Keeper(seed, copy, scale, git("-C", str(copy), "rev-parse", "--short", "HEAD").strip())
+
+
 class Sitting:
     """What is to run for one seed, and what of it is done."""
 
     def __init__(self, seed: int, copy: Path, wanted: Sequence[str], scale: str) -> None:
         self.seed, self.copy, self.wanted, self.scale = seed, copy.resolve(), wanted, scale
-        self.keeper = keeping.Keeper(seed, copy, scale)
-        self.keeper.all()  # of an earlier sitting that was killed
+        self.keeper = keeper(seed, copy, scale)
+        self.keeper.all()  # what was there before this sitting
         with contextlib.chdir(copy):
             recover.main()
             pins.clear()  # of this process; what it starts goes by the copy's params.yaml
             plan = plans.make(wanted, scale)
-            self.logs = {name: side_by_side.log(name).absolute() for name in plan.needs}
-        for log in self.logs.values():
-            log.unlink(missing_ok=True)
         self.left = estimates.of_stages(plan.needs, scale, self.keeper.seconds_before())
+        self.reports = queue.SimpleQueue[tuple[str, Done | None]]()  # by side_by_side, taken out by `look`
+        self.running: set[str] = set()
+        self.failed: set[str] = set()
+        self.not_run: set[str] = set()  # since they turned out to be up to date
 
     def run(self, jobs: int) -> None:
         """Runs what is left, keeps what ends, and tells how far it is."""
@@ -151,21 +154,39 @@ class Sitting:
             plans.note(self.scale, {name: estimate.seconds for name, estimate in self.left.items()})
             watcher.start()
             try:
-                repro.main(["--jobs", str(jobs), *self.wanted])
+                with repro.alone():
+                    repro.run(self.wanted, jobs, report=lambda name, done: self.reports.put((name, done)))
             finally:
                 over.set()
                 watcher.join()
-                self.keeper.all()
+                self.look()
+
+    def look(self) -> bool:
+        """Takes in which stages began and ended, and keeps what these gave; says whether one has ended."""
+        before = len(self.left)
+        while not self.reports.empty():
+            name, done = self.reports.get()
+            if done is None:
+                self.running.add(name)
+                continue
+            self.running.discard(name)
+            self.left.pop(name, None)
+            if done.error:
+                self.failed.add(name)
+            elif not done.ran:
+                self.not_run.add(name)
+        kept = self.keeper.all()
+        self.running.difference_update(kept)  # DVC notes the end in dvc.lock before it is reported
+        self.keeper.forget(self.not_run)
+        return len(self.left) < before
 
     def watch(self, over: threading.Event, jobs: int) -> None:
         """Until `over`: keeps what has ended, counts the seconds of what runs, and prints how far it is."""
         total, told = len(self.left), time.monotonic()
         while not over.wait(LOOK_SECONDS):
             try:
-                ended = self.keeper.all()
-                for name in ended:
-                    self.left.pop(name, None)
-                running = self.keeper.count([name for name in self.left if self.logs[name].is_file()], LOOK_SECONDS)
+                ended = self.look()
+                running = self.keeper.count(self.running, LOOK_SECONDS)
             except OSError as error:  # a full disk: tried again, at the end without this
                 print(f"results/book: {error}", file=sys.stderr, flush=True)
                 continue
@@ -174,8 +195,9 @@ class Sitting:
                 seconds = remaining(self.left, running) / jobs
                 at = time.strftime("%a %H:%M", time.localtime(time.time() + seconds))
                 now = "; ".join(f"{name} since {page.duration(spent)}" for name, spent in running.items())
-                print(f"{time.strftime('%H:%M:%S')}  seed {self.seed}: {total - len(self.left)} of {total} stages done, "
-                      f"over at about {at}{f' ({now})' if now else ''}", flush=True)  # fmt: skip
+                failed = f", {len(self.failed)} failed" if self.failed else ""
+                print(f"{time.strftime('%H:%M:%S')}  seed {self.seed}: {total - len(self.left) - len(self.failed)} of {total} "
+                      f"stages done{failed}, over at about {at}{f' ({now})' if now else ''}", flush=True)  # fmt: skip
 
 
 def remaining(left: dict[str, Estimate], running: dict[str, float]) -> float:

@@ -10,7 +10,6 @@ Then it says what will run: stages, trainings, and the minutes these take by the
 """
 
 import contextlib
-import json
 import math
 import os
 import sys
@@ -112,7 +111,7 @@ def work(pipeline: str, settings: Params) -> Iterator[str]:
     except ValueError as error:
         print(f"warning: {pipeline}: {error}", file=sys.stderr)
         return
-    known = {name: seconds for name, seconds in took(settings.scale).items() if name in plan.needs}
+    known = {name: seconds for name, seconds in plans.took(settings.scale).items() if name in plan.needs}
     yield (
         f"{pipeline}: {len(plan.needs)} stages may have to run{estimate(plan, known)}"
         if plan.needs
@@ -159,14 +158,6 @@ def training(stage: str, settings: Params) -> str:
         case _:
             return ""
     return f"{count} training{'s' * (count > 1)} of {spec.epochs} epoch{'s' * (spec.epochs > 1)}"
-
-
-def took(scale: str) -> dict[str, float]:
-    """Seconds of the stages that have run here at `scale`."""
-    try:
-        return dict(json.loads(plans.TOOK.read_text()).get(scale, {}))
-    except (OSError, ValueError):
-        return {}
 
 
 if __name__ == "__main__":

@@ -111,6 +111,10 @@ class Answers:
     listed: list[dict[str, Any]] = field(default_factory=list)
     plotted: list[tuple[Picture, Best, np.ndarray]] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        if self.options.csv and self.namer.classes:
+            print("file,rank,index,class,score", flush=True)
+
     def add(self, pictures: list[Picture]) -> None:
         pixels = np.stack([picture.pixels for picture in pictures])
         if self.options.layer:
@@ -129,8 +133,6 @@ class Answers:
         """Lines for people, or rows of CSV; neither where standard output gets JSON."""
         if self.options.csv:
             table = csv.writer(sys.stdout, lineterminator="\n")
-            if not self.count:
-                table.writerow(("file", "rank", "index", "class", "score"))
             for answer in naming.listed(pictures, best):
                 name = answer["file"].encode("utf-8", "backslashreplace").decode()  # any bytes may be a file's name
                 for rank, row in enumerate(answer["top"], 1):
@@ -140,7 +142,7 @@ class Answers:
             print("\n".join(naming.lines(pictures, best)), flush=True)
 
     def write(self) -> None:
-        """Writes what was asked for, of all pictures; nothing when none could be read."""
+        """Writes what was asked for, of all pictures; when none could be read no file, and on standard output an empty list."""
         if self.features:
             features = np.concatenate(self.features)
             with opened(self.options.out).open("wb") as stream:
@@ -148,12 +150,11 @@ class Answers:
             shape = " x ".join(map(str, features.shape))
             quiet = self.options.csv or self.options.json == STDOUT
             print(f"{self.options.out}: {shape} features of {self.options.layer}", file=sys.stderr if quiet else sys.stdout)
-        if self.listed:
-            text = json.dumps(self.listed, indent=2)
-            if self.options.json == STDOUT:
-                print(text)
-            else:
-                opened(self.options.json).write_text(text + "\n")
+        text = json.dumps(self.listed, indent=2)
+        if self.options.json == STDOUT:
+            print(text)
+        elif self.listed:
+            opened(self.options.json).write_text(text + "\n")
         if self.plotted:
             pictures, best, scores = zip(*self.plotted, strict=True)
             named = [(picture.name, picture.shown) for picture in pictures]

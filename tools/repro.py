@@ -11,7 +11,7 @@ that stage alone. Workers are processes on this machine, or those of --scheduler
 
 import contextlib
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -35,23 +35,34 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.jobs != "auto" and not (options.jobs.isdecimal() and int(options.jobs)):
         parser.error(f"--jobs: {options.jobs!r} is neither auto nor a whole number from 1")
+    jobs = None if options.jobs == "auto" else int(options.jobs)
     with command.told(), alone():
-        scale = checks.load().scale
-        plan = plans.make(options.targets or ["dvc.yaml"], scale, options.force)
-        if plan.needs:
-            print(f"{len(plan.needs)} stages may have to run; what they print is in {side_by_side.LOGS}/", flush=True)
-            repository.note_order(plan.needs)
-            jobs = room() if options.jobs == "auto" else int(options.jobs)
-            ended = side_by_side.run(plan, jobs, options.scheduler, options.force)
-            with contextlib.suppress(OSError):  # a full disk, which the stages tell of
-                plans.note(scale, ended.seconds)
-            if ended.failed:
-                raise ValueError(ended.summary)
-        else:
-            print("Everything is up to date.")
-        repository.put_in_order(plan.order)
+        run(options.targets or ["dvc.yaml"], jobs, options.scheduler, options.force)
         if options.show:
             repository.show_metrics(options.show)
+
+
+def run(
+    targets: Sequence[str],
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    force: bool = False,
+    report: side_by_side.Report | None = None,
+) -> None:
+    """Runs what of these stages, and of all that they need, is not up to date. ValueError that names those that failed."""
+    scale = checks.load().scale
+    plan = plans.make(targets, scale, force)
+    if plan.needs:
+        print(f"{len(plan.needs)} stages may have to run; what they print is in {side_by_side.LOGS}/", flush=True)
+        repository.note_order(plan.needs)
+        ended = side_by_side.run(plan, jobs or room(), scheduler, force, report)
+        with contextlib.suppress(OSError):  # a full disk, which the stages tell of
+            plans.note(scale, ended.seconds)
+        if ended.failed:
+            raise ValueError(ended.summary)
+    else:
+        print("Everything is up to date.")
+    repository.put_in_order(plan.order)
 
 
 def room() -> int:
@@ -60,16 +71,16 @@ def room() -> int:
 
 
 @contextlib.contextmanager
-def alone() -> Iterator[None]:
+def alone(lock: Path = RUNNING, name: str = "make repro") -> Iterator[None]:
     """A block that one process at a time enters in this project. ValueError for a second one, and below the project's top."""
     if not Path(".dvc").is_dir():
         raise ValueError("this is not the project's top: call it there, for the photographs with photos/dvc.yaml")
-    RUNNING.parent.mkdir(exist_ok=True)
-    with RUNNING.open("w") as stream:
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("w") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ValueError("another `make repro` is running here: wait for it, or end it first") from None
+            raise ValueError(f"another `{name}` is running here: wait for it, or end it first") from None
         yield
 
 

@@ -1,4 +1,4 @@
-"""Copies what a stage wrote at scale book to results/book, when the stage has ended, with on what it ran.
+"""Copies what a stage wrote at scale book to results/book when the stage has ended, and notes the machine that ran it.
 
 A stage has ended when its dvc.lock names it and the files on disk are those that it names.
 """
@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
@@ -27,6 +27,8 @@ PIPELINES = ("", "photos/")
 PICTURES = ("plots/predict/", "plots/style/")  # show photographs, as in photos/ what `evaluate` and `gather` draw
 PICTURES_OF_PHOTOS = (*PICTURES, "plots/evaluate/", "plots/gather/")
 FLAGS = {"avx2", "avx512f", "avx512_bf16", "amx_bf16"}  # of a processor, that decide kernels and precision
+CPUINFO = Path("/proc/cpuinfo")
+FAMILY = re.compile(r"family \d+ model \d+, ")  # two processors of one name and one set of flags give other bytes
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn")
 
 Entries = dict[str, dict[str, Any]]
@@ -39,15 +41,23 @@ def is_kept(out: str, pipeline: str = "") -> bool:
 
 
 def here() -> str:
-    """The processor of this machine, as runs.json names it: `AMD EPYC, avx2 avx512_bf16 avx512f`."""
-    return f"{processor.name()}, {' '.join(sorted(processor.flags() & FLAGS))}"
+    """The processor of this machine, as runs.json names it: `AMD EPYC, family 26 model 2, avx2 avx512_bf16 avx512f`."""
+    text = CPUINFO.read_text() if CPUINFO.is_file() else ""
+    found = [re.search(rf"^{title}\s*: (\d+)$", text, re.MULTILINE) for title in ("cpu family", "model")]
+    family = "family {} model {}, ".format(*(match[1] for match in found if match)) if all(found) else ""  # Zen 4 is 25, 5 is 26
+    return f"{processor.name()}, {family}{' '.join(sorted(processor.flags() & FLAGS))}"
+
+
+def is_ours(noted: str | None) -> bool:
+    """Whether runs.json names this processor, with its family or, as once, without."""
+    return noted in (here(), FAMILY.sub("", here()))
 
 
 class Keeper:
-    """Keeps what the stages in `copy` give, a clone that runs at `scale` with `seed`, in `book`."""
+    """Keeps what the stages in `copy` give, a clone at `commit` that runs at `scale` with `seed`, in `book`."""
 
-    def __init__(self, seed: int, copy: Path, scale: str, book: Path = kept.BOOK) -> None:
-        self.copy, self.scale = copy.resolve(), scale
+    def __init__(self, seed: int, copy: Path, scale: str, commit: str, book: Path = kept.BOOK) -> None:
+        self.copy, self.scale, self.commit = copy.resolve(), scale, commit
         self.folder = book.resolve() / f"seed_{seed}"
         self.beside = self.folder.with_name(f"seed_{seed}-{re.sub(r'[^a-z0-9]+', '-', here().lower()).strip('-')}")
         self.seen: dict[str, Any] = {}  # of each lock: its time, its entries
@@ -57,19 +67,21 @@ class Keeper:
     def all(self) -> list[str]:
         """Keeps what has ended since the last call, and gives the names of these stages."""
         ended: list[str] = []
+        seen = dict(self.seen)
         for pipeline in PIPELINES:
             lock = self.copy / pipeline / "dvc.lock"
-            version, entries = self.seen.get(pipeline, (None, {}))
+            version, entries = seen.get(pipeline, (None, {}))
             if not lock.is_file() or lock.stat().st_mtime_ns == version:
                 continue
             version = lock.stat().st_mtime_ns
             if (now := read_lock(lock)) is None:  # DVC is writing it
                 continue
             ended += [f"{pipeline}dvc.yaml:{name}" if pipeline else name for name in now if now[name] != entries.get(name)]
-            self.seen[pipeline] = (version, now)
+            seen[pipeline] = (version, now)
         if ended:
-            self._keep_all()
-            self._note({name: seconds for name, seconds in self._spent().items() if name not in ended})
+            self._keep_all({pipeline: entries for pipeline, (_, entries) in seen.items()})
+            self.forget(ended)
+        self.seen = seen  # not before: what a full disk refuses is tried again
         return ended
 
     def count(self, running: Iterable[str], seconds: float) -> dict[str, float]:
@@ -79,21 +91,27 @@ class Keeper:
         self._note(spent)
         return {name: spent[name] for name in running}
 
+    def forget(self, stages: Collection[str]) -> None:
+        """Drops what was counted for these stages, which are up to date now."""
+        spent = self._spent()
+        if not spent.keys().isdisjoint(stages):
+            self._note({name: seconds for name, seconds in spent.items() if name not in stages})
+
     def seconds_before(self) -> dict[str, float]:
         """Seconds of stages that ran on this processor before, with whichever seed."""
         found: dict[str, float] = {}
         for folder in sorted(self.folder.parent.glob("seed_*")):
             for name, run in kept.runs(folder).items():
-                if run["processor"] == here() and run["seconds"] is not None:
+                if is_ours(run["processor"]) and run["seconds"] is not None:
                     found[name] = run["seconds"]
         return found
 
-    def _keep_all(self) -> None:
+    def _keep_all(self, locks: dict[str, Entries]) -> None:
         """Keeps each stage whose files are whole; of another processor's results those that differ go to `beside`."""
         makers: dict[str, str] = {}  # of each output, seen from the top: the stage
         entries: Entries = {}
-        for pipeline in PIPELINES:
-            for name, entry in self.seen.get(pipeline, (None, {}))[1].items():
+        for pipeline, named in locks.items():
+            for name, entry in named.items():
                 stage = f"{pipeline}dvc.yaml:{name}" if pipeline else name
                 entries[stage] = entry
                 makers |= {_at_top(pipeline, out["path"]): stage for out in entry.get("outs", [])}
@@ -114,18 +132,23 @@ class Keeper:
     def _keep(self, folder: Path, entries: Entries) -> None:
         """Copies the files of these stages to `folder`, notes the runs, and puts locks and parameters beside them."""
         noted = kept.runs(folder)
+        changed: list[tuple[Path, Path]] = []
         for stage, entry in entries.items():
             files = self._files(stage, entry)
-            changed = [(path, to) for path, name in files if not _same(path, to := folder / name)]
-            for path, to in changed:
-                with atomic.replacing(to) as partial:
-                    shutil.copyfile(path, partial)
-            if files and (changed or stage not in noted):
+            new = [(path, to) for path, name in files if not _same(path, to := folder / name)]
+            if files and (new or stage not in noted):
+                if any(to.is_file() for _, to in new):
+                    before = noted.get(stage, {}).get("processor", "an unknown processor")
+                    print(f"{stage}: other results in {folder.name}, of {before}, are replaced", flush=True)
                 noted[stage] = self._run(stage, entry)
                 if folder == self.beside:
                     print(f"{stage}: {self.folder.name} has another processor's; ours are in {folder.name} beside it", flush=True)
+            changed += new
         lines = [f"  {json.dumps(stage)}: {json.dumps(run)}" for stage, run in sorted(noted.items())]
-        _write(folder / kept.RUNS, "{\n" + ",\n".join(lines) + "\n}\n")
+        _write(folder / kept.RUNS, "{\n" + ",\n".join(lines) + "\n}\n")  # before the files: cut off here, they still differ
+        for path, to in changed:
+            with atomic.replacing(to) as partial:
+                shutil.copyfile(path, partial)
         for pipeline in PIPELINES:
             own = {stage.rpartition(":")[2]: entry for stage, entry in entries.items() if _pipeline(stage) == pipeline}
             if own:
@@ -151,10 +174,10 @@ class Keeper:
         """Whether other files of this stage are kept that are not this processor's."""
         run = kept.runs(self.folder).get(stage, {})
         there = [(path, self.folder / name) for path, name in self._files(stage, entry) if (self.folder / name).is_file()]
-        return run.get("processor") != here() and any(not _same(path, to) for path, to in there if path.is_file())
+        return not is_ours(run.get("processor")) and any(not _same(path, to) for path, to in there if path.is_file())
 
     def _run(self, stage: str, entry: dict[str, Any]) -> dict[str, Any]:
-        """On what a stage ran; without seconds where its outputs came from DVC's cache."""
+        """On what and at which commit a stage ran; without seconds where its outputs came from DVC's cache."""
         module, *keys = entry["cmd"].removeprefix("python -m stages.").split()
         timing = self.copy / _pipeline(stage) / timings.FOLDER / self.scale / f"{'@'.join([module, *keys])}.json"
         settings = checks.load(self.copy / "params.yaml").compute
@@ -171,7 +194,7 @@ class Keeper:
             machine = about["kernels"]
         about.pop("kernels", None)
         versions = {"python": python_version()} | {name: version(name) for name in PACKAGES}
-        return {"processor": machine, **about, "versions": versions, "seconds": seconds}
+        return {"processor": machine, "commit": self.commit, **about, "versions": versions, "seconds": seconds}
 
     def _spent(self) -> dict[str, float]:
         try:

@@ -106,19 +106,24 @@ def _named(repo: Any, targets: Iterable[str]) -> list[Any]:
 
 def expected(scale: str, names: Iterable[str]) -> dict[str, float]:
     """Seconds that each stage will take: as it took here at `scale`, else by its kind."""
-    took = _took().get(scale, {})
-    return {name: took.get(name, SECONDS.get(name.rpartition(":")[2].partition("@")[0], OTHERS)) for name in names}
+    known = took(scale)
+    return {name: known.get(name, SECONDS.get(name.rpartition(":")[2].partition("@")[0], OTHERS)) for name in names}
 
 
 def note(scale: str, seconds: Mapping[str, float]) -> None:
     """Keeps how long stages took, for the next plan."""
-    took = _took()
-    took[scale] = took.get(scale, {}) | {name: round(value, 1) for name, value in seconds.items()}
+    noted = _noted()
+    noted[scale] = noted.get(scale, {}) | {name: round(value, 1) for name, value in seconds.items()}
     with atomic.replacing(TOOK) as partial:
-        partial.write_text(json.dumps(took))
+        partial.write_text(json.dumps(noted))
 
 
-def _took() -> dict[str, dict[str, float]]:
+def took(scale: str) -> dict[str, float]:
+    """Seconds of the stages that have run here at `scale`."""
+    return _noted().get(scale, {})
+
+
+def _noted() -> dict[str, dict[str, float]]:
     try:
         return dict(json.loads(TOOK.read_text()))
     except (OSError, ValueError):

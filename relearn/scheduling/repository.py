@@ -69,10 +69,10 @@ def put_in_order(order: Sequence[str]) -> None:
     for name, before in _noted().items():
         lock = Path(name)
         planned = [_entry(stage) for stage in order if lock_of(stage) == lock]
-        if there := entries(lock):
-            new = [name for name in there if name not in before]
-            ordered = [name for name in there if name in before] + sorted(new, key=_places(planned))
-            with opened() as repo, repo.lock:
+        with opened() as repo, repo.lock:  # of the names, too: another DVC may add one until then
+            if there := entries(lock):
+                new = [name for name in there if name not in before]
+                ordered = [name for name in there if name in before] + sorted(new, key=_places(planned))
                 content = parse_yaml_for_update(text := lock.read_text(), str(lock))
                 content["stages"] = {name: content["stages"][name] for name in ordered}
                 if (written := dumps_yaml(content)) != text:

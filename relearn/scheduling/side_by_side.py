@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from multiprocessing import resource_tracker
@@ -37,6 +37,9 @@ class Done(NamedTuple):
     error: str = ""
 
 
+Report = Callable[[str, Done | None], object]
+
+
 @dataclass
 class Ended:
     """How a run ended: the stages that failed, each with the reason, and those left out since they depend on these."""
@@ -60,18 +63,18 @@ def log(name: str) -> Path:
     return LOGS / f"{name.replace('/dvc.yaml:', '.').replace('/', '.')}.log"
 
 
-def run(plan: Plan, jobs: int, scheduler: str | None = None, force: bool = False) -> Ended:
+def run(plan: Plan, jobs: int, scheduler: str | None = None, force: bool = False, report: Report | None = None) -> Ended:
     """Runs the plan's stages, `jobs` at a time (on a cluster as many as it has workers), longest chains first.
 
     A worker gets a stage when it is free: what would wait in its queue could not go to another one. Prints a line when a
-    stage begins and when it ends. However this ends, so do the stages that run. Raises OSError when the scheduler cannot be
-    reached or is lost.
+    stage begins and when it ends, and calls `report`: with the stage and None, then with the stage and how it ended. However
+    this ends, so do the stages that run. Raises OSError when the scheduler cannot be reached or is lost.
     """
     from distributed import CancelledError
     from distributed.comm import CommClosedError
 
     LOGS.mkdir(parents=True, exist_ok=True)
-    agenda, ended = Agenda(plan), Ended()
+    agenda, ended, report = Agenda(plan), Ended(), report or (lambda name, done: None)
     with _client(jobs, scheduler) as client:
         running: dict[Any, str] = {}
         try:
@@ -81,9 +84,11 @@ def run(plan: Plan, jobs: int, scheduler: str | None = None, force: bool = False
                     log(name).unlink(missing_ok=True)
                     running[client.submit(stage, name, str(Path.cwd()), force, pure=False)] = name
                     _say(f"{name} begins")
+                    report(name, None)
                 for future in _ended(list(running)):
                     name = running.pop(future)
                     done = _answer(future)
+                    report(name, done)
                     if done.error:
                         ended.failed[name] = done.error
                         ended.left_out += agenda.failed(name)

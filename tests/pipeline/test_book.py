@@ -104,9 +104,12 @@ def test_it_says_before_it_begins_what_will_run_and_how_long_and_on_what_it_ran(
     assert [name for name in ("train@lenet", "evaluate@lenet", "About ", "guessed") if name not in before] == []
     runs = json.loads((sittings.book / "runs.json").read_text())
     assert list(runs) == ["evaluate@lenet", "train@lenet"]
-    assert runs["train@lenet"].keys() == {"processor", "precision", "threads", "versions", "seconds"}
+    assert runs["train@lenet"].keys() == {"processor", "commit", "precision", "threads", "versions", "seconds"}
     assert (runs["train@lenet"]["precision"], runs["train@lenet"]["threads"]) == ("float32", 1)
     assert runs["train@lenet"]["seconds"] > 0
+    first, second = sittings.clone.run("git", "log", "-2", "--format=%h", "--reverse").stdout.split()
+    assert (runs["train@lenet"]["commit"], runs["evaluate@lenet"]["commit"]) == (second, second)
+    assert first != second
 
 
 def test_code_that_is_not_committed_is_refused_in_a_line(sittings):

@@ -92,3 +92,14 @@ def test_a_folder_of_archives_may_have_a_space_and_be_given_as_seen_from_here(ma
     folder.mkdir()
     script(folder / "python", shell)
     assert make("check", "VENV=none", "DATASETS_DIR=my archives")[1] == "my archives\n"
+
+
+def test_book_tests_the_claims_anew_before_it_writes_tables(make, tmp_path):
+    script_folder = tmp_path / "none/bin"
+    script_folder.mkdir(parents=True)
+    Path("none/.installed").touch()
+    for name in ("python", "dvc"):
+        script(script_folder / name, f'#!/bin/sh\necho {name} "$@"\n')
+    assert make("book", "VENV=none", "ONLY=K4")[1].splitlines() == [
+        "python -m tools.book --only K4", "dvc repro --single-item claims report", "python -m tools.results",
+    ]  # fmt: skip

@@ -280,11 +280,15 @@ def known(stage: str) -> bool:
 
 
 def overridden(word: str) -> bool:
-    """Whether -S may set this: the key is there, or what it is added to."""
+    """Whether -S may set this: the key is there, or what it is added to; and a data set uses the recipe that it is in."""
     match = re.fullmatch(r"(~|\+{0,2})(?:([\w/]+\.yaml):)?([\w.]+)(=.*)?", word)
     assert match
     prefix, file, key, _ = match.groups()
-    return bool(resolve(key if "+" not in prefix else key.rpartition(".")[0], PARAMS[file or "params.yaml"]))
+    params = PARAMS[file or "params.yaml"]
+    section, _, rest = key.partition(".")
+    if section == "recipes" and rest.partition(".")[0] not in {spec.get("recipe") for spec in params["datasets"].values()}:
+        return False
+    return bool(resolve(key if "+" not in prefix else key.rpartition(".")[0], params))
 
 
 def resolve(key: str, node: Any) -> bool:

@@ -1,5 +1,6 @@
 """What of a working copy goes to results/book, and when."""
 
+import errno
 import hashlib
 import json
 import shutil
@@ -8,10 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
+from relearn.data import processor
 from relearn.scheduling import keeping
 from tests.conftest import ROOT
 
 FIRST, SECOND = "A processor, avx2", "Another, avx2 avx512f"
+ZEN4, ZEN5 = (f"AMD EPYC, {family}avx2 avx512f" for family in ("family 25 model 17, ", "family 26 model 2, "))
 
 
 class Copy:
@@ -59,7 +62,7 @@ def book(tmp_path):
 
 
 def keeper(copy, book):
-    return keeping.Keeper(14, copy.folder, "quick", book)
+    return keeping.Keeper(14, copy.folder, "quick", "1234abc", book)
 
 
 def files(folder):
@@ -127,12 +130,78 @@ def test_another_processors_results_stay_and_ours_stand_beside_them_with_all_tha
     )
 
 
-def test_results_of_the_same_processor_take_the_place_of_older_ones(copy, book):
-    for accuracy in (0.25, 0.75):
+def test_results_of_the_same_processor_take_the_place_of_older_ones_with_a_line(copy, book, capsys):
+    for accuracy in (0.25, 0.25, 0.75):
+        assert capsys.readouterr().out == ""
         copy.train(accuracy)
         keeper(copy, book).all()
     assert json.loads((book / "seed_14/metrics/train/a.json").read_text()) == {"accuracy": 0.75}
     assert [path.name for path in book.iterdir()] == ["seed_14"]
+    assert capsys.readouterr().out == f"train@a: other results in seed_14, of {FIRST}, are replaced\n"
+
+
+@pytest.mark.parametrize(("before", "folders"), [
+    ("AMD EPYC, avx2 avx512f", ["seed_14"]),  # noted when families were not
+    (ZEN5, ["seed_14"]),
+    (ZEN4, ["seed_14", "seed_14-amd-epyc-family-26-model-2-avx2-avx512f"]),
+    ("Intel Xeon, avx2 avx512f", ["seed_14", "seed_14-amd-epyc-family-26-model-2-avx2-avx512f"]),
+])  # fmt: skip
+def test_a_processor_of_the_same_name_is_another_when_its_family_is(copy, book, monkeypatch, capsys, before, folders):
+    for name, accuracy in ((before, 0.25), (ZEN5, 0.75)):
+        monkeypatch.setattr(keeping, "here", lambda name=name: name)
+        copy.train(accuracy)
+        keeper(copy, book).all()
+    assert sorted(path.name for path in book.iterdir()) == folders
+    replaced = f"train@a: other results in seed_14, of {before}, are replaced\n" in capsys.readouterr().out
+    assert replaced == (folders == ["seed_14"])
+
+
+@pytest.mark.parametrize(("text", "family"), [
+    ("cpu family\t: 26\nmodel\t\t: 2\nmodel name\t: AMD EPYC\n\ncpu family\t: 26\nmodel\t\t: 2\n", "family 26 model 2, "),
+    ("CPU implementer\t: 0x41\n", ""),
+])  # fmt: skip
+def test_this_processor_is_named_with_family_and_model(monkeypatch, tmp_path, text, family):
+    (tmp_path / "cpuinfo").write_text(text)
+    monkeypatch.setattr(keeping, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(processor, "name", lambda: "AMD EPYC")
+    monkeypatch.setattr(processor, "flags", lambda: {"avx512f", "avx2", "fpu"})
+    assert keeping.here() == f"AMD EPYC, {family}avx2 avx512f"
+
+
+@pytest.mark.parametrize("copied", [0, 1])
+def test_what_a_full_disk_refused_is_kept_at_the_next_look(copy, book, monkeypatch, copied):
+    copy.train(0.25)
+    watch = keeper(copy, book)
+    watch.all()
+    copyfile = shutil.copyfile
+    copy.end("train@a", {"metrics/train/a.json": '{"accuracy": 0.75}', "plots/history/a.csv": "epoch\n"})
+    (copy.folder / ".state/timings/quick").mkdir(parents=True)
+    (copy.folder / ".state/timings/quick/train@a.json").write_text('{"seconds": 7.0}')
+    done: list[Any] = []
+
+    def full(path, to):
+        if len(done) == copied:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        done.append(copyfile(path, to))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copyfile", full)
+        for _ in range(2):
+            with pytest.raises(OSError, match="No space left"):
+                watch.all()
+    assert watch.all() == ["train@a"]
+    kept = files(book / "seed_14")
+    assert (kept["metrics/train/a.json"], kept["plots/history/a.csv"]) == ('{"accuracy": 0.75}', "epoch\n")
+    assert json.loads(kept["runs.json"])["train@a"]["seconds"] == 7.0
+    assert watch.all() == []
+
+
+def test_the_seconds_of_stages_that_turn_out_to_be_up_to_date_are_forgotten(copy, book):
+    (copy.folder / ".state").mkdir()
+    watch = keeper(copy, book)
+    watch.count(["train@a", "train@b"], 5.0)
+    watch.forget(["train@a", "report"])
+    assert watch.count(["train@a", "train@b"], 1.0) == {"train@a": 1.0, "train@b": 6.0}
 
 
 def test_no_picture_of_a_photograph_is_kept(copy, book):
@@ -161,7 +230,8 @@ def test_runs_tell_on_what_a_stage_ran_and_for_how_long_with_what_was_killed(cop
     runs = json.loads((book / "seed_14/runs.json").read_text())
     versions = runs["train@a"].pop("versions")
     assert versions.keys() == {"python", "tensorflow", "keras", "numpy", "scikit-learn"}
-    assert runs["train@a"] == {"processor": FIRST, "precision": "bfloat16", "threads": 3, "seconds": 17.0}
+    assert runs["train@a"] == {
+        "processor": FIRST, "commit": "1234abc", "precision": "bfloat16", "threads": 3, "seconds": 17.0}  # fmt: skip
     assert (runs["train@b"]["processor"], runs["train@b"]["seconds"]) == ("A third", None)  # from a cache that is shared
     assert keeper(copy, book).seconds_before() == {"train@a": 17.0}
     assert keeper(copy, book).count([], 5.0) == {}

@@ -1,5 +1,6 @@
 """dvc.lock ends in the order of `dvc repro`, however a run went; YAML files are parsed once."""
 
+import contextlib
 import copy
 import errno
 import json
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ruamel.yaml.representer import RepresenterError
@@ -41,6 +43,21 @@ def test_new_entries_stand_behind_the_others_in_dvcs_order():
     repository.put_in_order(ORDER)
     assert LOCK.read_text() == text("report", "train@a", "train@b", "evaluate@a")
     assert not repository.NOTED.exists()
+
+
+def test_an_entry_that_another_dvc_adds_before_we_have_its_lock_stays(monkeypatch):
+    LOCK.write_text(text("report"))
+    repository.note_order(ORDER)
+    LOCK.write_text(text("report", "train@b", "train@a"))
+
+    @contextlib.contextmanager
+    def after_another():
+        LOCK.write_text(text("report", "train@b", "train@a", "other@x"))
+        yield
+
+    monkeypatch.setattr(repository, "opened", lambda: contextlib.nullcontext(SimpleNamespace(lock=after_another())))
+    repository.put_in_order(ORDER)
+    assert LOCK.read_text() == text("report", "other@x", "train@a", "train@b")
 
 
 def test_each_lock_file_has_the_order_of_its_own_stages():

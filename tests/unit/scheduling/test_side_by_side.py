@@ -1,5 +1,6 @@
 """What is said of stages side by side, and of clusters that cannot be used; runs are in tests/pipeline/test_side_by_side.py."""
 
+import contextlib
 import errno
 import os
 import socket
@@ -14,7 +15,7 @@ import pytest
 from relearn.data import processor
 from relearn.scheduling import side_by_side
 from relearn.scheduling.plans import Plan
-from relearn.scheduling.side_by_side import Ended
+from relearn.scheduling.side_by_side import Done, Ended
 from tests.conftest import ROOT
 from tools import repro
 
@@ -47,6 +48,21 @@ def test_a_full_disk_is_the_reason_whatever_it_led_to():
     outer = RuntimeError("failed to log <LogRecord>")
     outer.__context__ = OSError(errno.ENOSPC, "No space left on device")
     assert side_by_side._reason(outer) == "[Errno 28] No space left on device"
+
+
+def test_beginning_and_end_of_every_stage_are_reported(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    answers = {"a": Done(True, 1.0), "b": Done(False, 0.1), "c": Done(False, 2.0, "exited with 1")}
+    cluster = SimpleNamespace(
+        nthreads=lambda: {"worker": 1}, submit=lambda stage, name, *more, pure: name, cancel=lambda names: None
+    )
+    monkeypatch.setattr(side_by_side, "_client", lambda jobs, scheduler: contextlib.nullcontext(cluster))
+    monkeypatch.setattr(side_by_side, "_ended", lambda running: running)
+    monkeypatch.setattr(side_by_side, "_answer", answers.get)
+    plan = Plan({"a": [], "b": ["a"], "c": ["b"], "d": ["c"]}, dict.fromkeys("abcd", 1.0))
+    told: list[tuple[str, Done | None]] = []
+    side_by_side.run(plan, 1, report=lambda name, done: told.append((name, done)))
+    assert told == [pair for name in "abc" for pair in ((name, None), (name, answers[name]))]
 
 
 class Client:

@@ -156,6 +156,13 @@ def test_csv_and_json_go_to_standard_output_with_nothing_else(run, holiday, tmp_
     assert np.load(tmp_path / "x.npy").shape[0] == len(names) + 1
 
 
+def test_without_a_picture_that_can_be_read_csv_is_a_header_and_json_an_empty_list(run, tmp_path):
+    assert run("small", "text.jpg", "--csv")[:2] == (1, ["file,rank,index,class,score"])
+    assert run("small", "text.jpg", "--json", "-")[:2] == (1, ["[]"])
+    assert run("small", "text.jpg", "--json", tmp_path / "named.json")[:2] == (1, [])
+    assert not (tmp_path / "named.json").exists()
+
+
 def test_a_name_of_any_bytes_is_printed(run, holiday):
     top, _ = holiday
     name = os.fsdecode(os.fsencode(top) + b"/beach/\xff.png")
