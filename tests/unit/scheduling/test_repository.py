@@ -52,7 +52,8 @@ def test_an_entry_that_another_dvc_adds_before_we_have_its_lock_stays(monkeypatc
 
     @contextlib.contextmanager
     def after_another():
-        LOCK.write_text(text("report", "train@b", "train@a", "other@x"))
+        if "other@x" not in LOCK.read_text():  # each lock file waits for it, in any order
+            LOCK.write_text(text("report", "train@b", "train@a", "other@x"))
         yield
 
     monkeypatch.setattr(repository, "opened", lambda: contextlib.nullcontext(SimpleNamespace(lock=after_another())))
