@@ -42,7 +42,7 @@ book: $(VENV)/.installed ## the books' own protocols, for days, into results/boo
 	@dvc repro --single-item claims report
 	@python -m tools.results
 
-check: $(VENV)/.installed ## check params.yaml and printed.yaml of both pipelines, and say what is in them
+check: $(VENV)/.installed ## check params.yaml, printed.yaml and claims.yaml, say what is in them and what will run
 	@python -m tools.check
 
 # The name goes through the environment: a branch may be called anything.

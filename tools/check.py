@@ -80,12 +80,16 @@ def described(settings: Params) -> list[str]:
 
 def claimed(written: set[str]) -> list[str]:
     """A line about claims whose experiments are in neither pipeline, if any. ParamsError with a line for each mistake."""
+    ids = sorted({row.id for folder in ("", "photos") for row in printed.read(Path(folder) / printed.FILE)})
+    if unknown := [f"claims.yaml: {key}.chapter: {claim.chapter!r} is none of {', '.join(ids)}"
+                   for key, claim in schema.read().items() if claim.chapter not in ids]:  # fmt: skip
+        raise ParamsError("\n".join(unknown))
     without = {
         key: [each for each in [*claim.first, *(claim.second or [])] if each.partition(".")[0] not in written]
         for key, claim in schema.read().items()
     }
     named = [f"{key} ({', '.join(measures)})" for key, measures in without.items() if measures]
-    about = f"claims.yaml: {len(named)} claims have no experiment in params.yaml, and stay as they are: {', '.join(named)}"
+    about = f"claims.yaml: without an experiment in params.yaml (taken out, or misspelt): {', '.join(named)}"
     return [about] if named else []
 
 
@@ -99,7 +103,7 @@ def gathered(settings: Params) -> Iterator[str]:
             shown = ", ".join(f"{name} {pair}" for name, pair in zip(names, pairs, strict=True))
             if len(set(pairs)) == 1:
                 shown = f"{pairs[0]} of each of {len(names)} classes"
-            yield f"data/{key}: photographs to train + to test: {shown}"
+            yield f"data/{key}: photographs to train + to test, as last gathered: {shown}"
 
 
 def work(pipeline: str, settings: Params) -> Iterator[str]:

@@ -71,10 +71,16 @@ def test_numbers_of_an_experiment_that_was_taken_out_are_told(project, capsys):
     assert "printed.yaml: 1 numbers have no experiment in params.yaml, and are left out\n" in capsys.readouterr().out
 
 
+def test_a_claim_of_a_chapter_that_there_is_not_is_a_mistake(project):
+    project("claims.yaml", "chapter: Q1", "chapter: Q99")
+    with pytest.raises(ParamsError, match=r"^claims.yaml: good_after_one_epoch.chapter: 'Q99' is none of J1, K1, K2, "):
+        check.main()
+
+
 def test_claims_of_an_experiment_that_was_taken_out_are_told(project, capsys):
     project("claims.yaml", "first: evaluate/deep_adadelta", "first: evaluate/no_deep_adadelta")
     check.main()
-    told = "claims.yaml: 1 claims have no experiment in params.yaml, and stay as they are: "
+    told = "claims.yaml: without an experiment in params.yaml (taken out, or misspelt): "
     assert f"{told}deep_above_shallow_adadelta (evaluate/no_deep_adadelta.accuracy)\n" in capsys.readouterr().out
 
 
@@ -183,8 +189,8 @@ def test_photographs_that_were_gathered_are_counted_by_class_and_split(project, 
         arrays.write_classes(tmp_path / f"photos/data/{key}", ["cat", "dog"])
     check.main()
     lines = capsys.readouterr().out.splitlines()
-    assert "photos/data/cats_vs_dogs: photographs to train + to test: 2 + 1 of each of 2 classes" in lines
-    assert "photos/data/flowers17: photographs to train + to test: cat 2 + 0, dog 2 + 2" in lines
+    assert "photos/data/cats_vs_dogs: photographs to train + to test, as last gathered: 2 + 1 of each of 2 classes" in lines
+    assert "photos/data/flowers17: photographs to train + to test, as last gathered: cat 2 + 0, dog 2 + 2" in lines
 
 
 def test_elsewhere_it_is_one_line(tmp_path, monkeypatch):
