@@ -23,19 +23,19 @@ LOCK := --quiet --universal --python-version 3.11 --generate-hashes --custom-com
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 
+# Of a pipeline: that of $(1), a folder with / at its end, or the main one.
+define run
+@python -m tools.repro --jobs $(JOBS) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) --show $(1)metrics/summary $(if $(1),$(1)dvc.yaml)
+@[ -f $(1)reports/$(SCALE)/index.html ] || { cd ./$(1) && python -m stages.report; }
+@echo
+@echo "Report: $(CURDIR)/$(1)reports/$(SCALE)/index.html"
+endef
+
 repro: $(VENV)/.installed ## set up, run every stage that is not up to date (JOBS=2 at a time), show the metrics and the report
-	@python -m tools.check --brief && python -m tools.recover
-	@python -m tools.repro --jobs $(JOBS) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) --show metrics/summary
-	@[ -f reports/$(SCALE)/index.html ] || python -m stages.report
-	@echo
-	@echo "Report: $(CURDIR)/reports/$(SCALE)/index.html"
+	$(call run,)
 
 photos: $(VENV)/.installed ## the same for photographs (photos/params.yaml), with DATASETS_DIR or the official downloads
-	@python -m tools.check --brief && python -m tools.recover
-	@python -m tools.repro --jobs $(JOBS) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) --show photos/metrics/summary photos/dvc.yaml
-	@[ -f photos/reports/$(SCALE)/index.html ] || { cd photos && python -m stages.report; }
-	@echo
-	@echo "Report: $(CURDIR)/photos/reports/$(SCALE)/index.html"
+	$(call run,photos/)
 
 book: $(VENV)/.installed ## the books' own protocols, for days, into results/book (ONLY="K7 T4": some ids, SEEDS="14 15": several)
 	@python -m tools.book $(if $(SEEDS),--seeds $(SEEDS)) $(if $(ONLY),--only $(ONLY)) $(if $(filter-out auto,$(JOBS)),--jobs $(JOBS))

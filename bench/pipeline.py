@@ -10,6 +10,7 @@ from bench import overhead
 from bench.lib import rows, trials, workplaces
 from bench.lib.rows import Row
 from relearn.process import timings
+from relearn.scheduling import repository
 
 REPRO = (sys.executable, "-m", "tools.repro", "--jobs")
 WAYS = {"dvc repro": overhead.DVC, "JOBS=1": (*REPRO, "1"), "JOBS=2": (*REPRO, "2")}
@@ -41,7 +42,8 @@ def measure(size: Size = FULL) -> dict[str, Any]:
                 seconds[name].append(overhead.repro(folder, *size.targets, command=command))
                 inside = [float(json.loads(path.read_text())["seconds"]) for path in (folder / timings.FOLDER).rglob("*.json")]
                 shares[name].append(overhead.beside(JOBS[name] * seconds[name][-1], inside)["share"])
-                locks.add((folder / "dvc.lock").read_bytes())
+                entries = repository.split((folder / "dvc.lock").read_text())
+                locks.add("".join(entries[name] for name in sorted(entries)))  # DVC orders the stages of targets by chance
             print(f"  {name}: {seconds[name][-1]:.1f} s, {rows.percent(shares[name][-1])} of it starts and DVC", flush=True)
     if len(locks) > 1:
         raise ValueError("the ways end with different bytes in dvc.lock")

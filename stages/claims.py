@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
-from relearn.claims import verdicts
+from relearn.claims.judging import verdicts
 from relearn.data import records
 from relearn.process import command
 

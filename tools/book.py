@@ -3,7 +3,7 @@
     python -m tools.book [--seeds 14 15] [--only K7 T4] [--jobs N]
 
 Reads  this project at HEAD; .cache/downloads and DVC's cache, which it shares; bench/results.json
-Writes results/book/seed_<seed>/ (see relearn/report/kept.py); .book/seed_<seed>/, a clone at scale book in which stages run
+Writes results/book/seed_<seed>/ (see relearn/claims/kept.py); .book/seed_<seed>/, a clone at scale book in which stages run
 
 Killed at any moment, the same command goes on. A new commit is taken over: DVC decides what it makes stale.
 """

@@ -1,6 +1,6 @@
 """Check params.yaml and printed.yaml of both pipelines and claims.yaml, and say what is in them. All mistakes are told at once.
 
-    python -m tools.check [--brief]
+    python -m tools.check
 
 Reads  params.yaml, printed.yaml, dvc.yaml, dvc.lock, the same four in photos/; claims.yaml; photographs' data where
        gathered; .state/
@@ -30,10 +30,17 @@ from relearn.report import printed
 from relearn.scheduling import plans
 
 COUNTED = ("train", "repeat", "finetune", "transfer", "classify")
-NAMED = 8  # stages with trainings that are named one by one
+NAMED = 8  # claims, or stages with trainings, that are named one by one
 
 
-def main(brief: bool = False) -> None:
+def main() -> None:
+    for pipeline, settings in told().items():
+        for line in work(f"{pipeline}dvc.yaml", settings):
+            print(line, flush=True)
+
+
+def told() -> dict[str, Params]:
+    """Prints what is in the pipelines' parameters, and gives them. ParamsError with a line for each mistake."""
     os.chdir(places.top())
     if not Path("photos").is_dir():
         raise ValueError("this is not the project: call it in its folder")
@@ -60,11 +67,7 @@ def main(brief: bool = False) -> None:
     if mistakes:
         raise ParamsError("\n".join(mistakes))
     print("\n".join(lines), flush=True)
-    if brief:
-        return
-    for folder, settings in pipelines.items():
-        for line in work(f"{folder}dvc.yaml", settings):
-            print(line, flush=True)
+    return pipelines
 
 
 def described(settings: Params) -> list[str]:
@@ -89,7 +92,8 @@ def claimed(written: set[str]) -> list[str]:
         for key, claim in schema.read().items()
     }
     named = [f"{key} ({', '.join(measures)})" for key, measures in without.items() if measures]
-    about = f"claims.yaml: without an experiment in params.yaml (taken out, or misspelt): {', '.join(named)}"
+    more = f" and {len(named) - NAMED} more claims" if len(named) > NAMED else ""
+    about = f"claims.yaml: without an experiment in params.yaml (taken out, or misspelt): {', '.join(named[:NAMED])}{more}"
     return [about] if named else []
 
 
@@ -165,7 +169,4 @@ def training(stage: str, settings: Params) -> str:
 
 
 if __name__ == "__main__":
-    parser = command.parser()
-    parser.add_argument("--brief", action="store_true", help="without what will run, which takes DVC some seconds to tell")
-    with command.told():
-        main(**vars(parser.parse_args()))
+    command.run(main)

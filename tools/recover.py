@@ -11,7 +11,6 @@ removes.
 """
 
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -33,10 +32,14 @@ def main() -> None:
 
 def cache() -> Path:
     """DVC's cache; several projects may share one. ValueError where this is no project of DVC's."""
-    done = subprocess.run(["dvc", "cache", "dir"], env=command.environment(), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise ValueError(done.stderr.strip().removeprefix("ERROR: "))
-    return Path(done.stdout.strip())
+    from dvc.exceptions import NotDvcRepoError
+    from dvc.repo import Repo
+
+    try:
+        with Repo() as repo:
+            return Path(repo.cache.local_cache_dir)
+    except NotDvcRepoError as error:
+        raise ValueError(str(error)) from error
 
 
 def without_empty_runs(folder: Path) -> list[str]:

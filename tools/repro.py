@@ -1,4 +1,4 @@
-"""Run the stages that are not up to date, as many at a time as there is room for. `make repro` calls it.
+"""Check what is to run, mend what a killed run left, and run the stages that are not up to date, several at a time.
 
     python -m tools.repro [--jobs N] [--scheduler tcp://HOST:8786] [--force] [--show FOLDER] [TARGET ...]
 
@@ -20,6 +20,7 @@ from relearn import checks
 from relearn.data import processor
 from relearn.process import command
 from relearn.scheduling import plans, repository, side_by_side
+from tools import check, recover
 
 RUNNING = Path(".state/repro.lock")
 MEMORY = 3 * 2**30  # bytes that a stage may take, with TensorFlow and a data set at scale quick
@@ -37,6 +38,8 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(f"--jobs: {options.jobs!r} is neither auto nor a whole number from 1")
     jobs = None if options.jobs == "auto" else int(options.jobs)
     with command.told(), alone():
+        check.told()
+        recover.main()
         run(options.targets or ["dvc.yaml"], jobs, options.scheduler, options.force)
         if options.show:
             repository.show_metrics(options.show)

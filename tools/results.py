@@ -16,14 +16,13 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from relearn import claims
-from relearn.claims import Verdict
-from relearn.claims.judging import FAILS, HOLDS, MISSING, UNDECIDED
+from relearn.claims import judging, kept
+from relearn.claims.judging import FAILS, HOLDS, MISSING, UNDECIDED, Verdict
+from relearn.claims.kept import Value
 from relearn.data import records
 from relearn.params import whole
 from relearn.process import atomic, command
-from relearn.report import book, kept, page, printed, sections_claims
-from relearn.report.kept import Value
+from relearn.report import book, page, printed, sections_claims
 from relearn.report.printed import Row
 
 README, PAGE, HTML = Path("README.md"), Path("docs/results.md"), Path("reports/book/index.html")
@@ -84,7 +83,7 @@ class Line:
 
 
 def main() -> None:
-    lines, found = [line for folder in PIPELINES for line in read(folder)], claims.verdicts(kept.BOOK)
+    lines, found = [line for folder in PIPELINES for line in read(folder)], judging.verdicts(kept.BOOK)
     for path, tables in ((README, headline(lines) + telling(found)), (PAGE, everything(lines, found))):
         document = replaced(path.read_text(), tables)
         with atomic.replacing(path) as partial:

@@ -3,7 +3,7 @@
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from relearn.claims import kept
 from relearn.claims.schema import Claim
 from relearn.data import records
 
-FOLDER = re.compile(r"seed_\d+")  # of one seed; another processor's results, seed_14-<processor>, are not read
 MEASURE = re.compile(r"(?P<file>[\w/]+)\.(?P<column>\w+)(?:\[(?P<first>\d+)(?::(?P<last>\d+))?\])?")
 SAME = 1e-5  # metrics have six decimals
 
@@ -57,12 +57,6 @@ class Numbers:
         return self.summary[1] if self.summary else float(np.std(list(self.trainings.values()), ddof=1))
 
 
-def folders(results: Path) -> Iterator[tuple[int, Path]]:
-    """Every seed with its folder."""
-    found = [path for path in results.glob("seed_*") if FOLDER.fullmatch(path.name)]
-    yield from sorted((int(path.name.removeprefix("seed_")), path) for path in found)
-
-
 def read(results: Path, measure: str, claim: Claim) -> Numbers:
     """The numbers of a measure of `claim`, none where it was not run. ValueError for what a file should have and has not."""
     parts = MEASURE.fullmatch(measure)
@@ -71,22 +65,20 @@ def read(results: Path, measure: str, claim: Claim) -> Numbers:
     file, column = parts["file"], parts["column"]
     if file.startswith("history/"):
         return of_curves(results, file, column, (int(parts["first"]), int(parts["last"] or parts["first"])), claim)
-    kept: dict[int, tuple[Path, dict[str, Any]]] = {}
-    for seed, folder in folders(results):
-        path = folder / f"metrics/{file}.json"
-        if not path.is_file():
-            continue
+    found: dict[int, dict[str, Any]] = {}
+    for seed, path in kept.files(f"metrics/{file}.json", results).items():
         record = records.read_json(path)
         if column not in record:
             raise ValueError(f"{path}: has no {column!r}; it has {', '.join(record)}")
         if record[column] is not None:
-            kept[seed] = folder, record
-    if file.startswith("finetune/") and len(kept) > 1:  # the repeats of a seed start from the same network of vehicles
-        means: dict[Training, float] = {(seed,): float(record[column]) for seed, (_, record) in kept.items()}
+            found[seed] = record
+    if file.startswith("finetune/") and len(found) > 1:  # the repeats of a seed start from the same network of vehicles
+        means: dict[Training, float] = {(seed,): float(record[column]) for seed, record in found.items()}
         return Numbers(means, note="each training is the mean of a seed's repeats")
     numbers = Numbers()
     summary = None
-    for seed, (folder, record) in kept.items():
+    for seed, record in found.items():
+        folder = kept.seeds(results)[seed]
         if record.get("repeats", 1) > 1:
             each = repeats(folder / f"plots/{file}.csv", column)
             numbers.trainings.update({(seed, repeat): value for repeat, value in each.items()})
@@ -138,10 +130,7 @@ def share_of(folder: Path, file: str, column: str, record: dict[str, Any], image
 def of_curves(results: Path, file: str, column: str, epochs: tuple[int, int], claim: Claim) -> Numbers:
     """A curve of each training, from the first to the last of `epochs`, made one number by `claim.curve`."""
     numbers = Numbers()
-    for seed, folder in folders(results):
-        path = folder / f"plots/{file}.csv"
-        if not path.is_file():
-            continue
+    for seed, path in kept.files(f"plots/{file}.csv", results).items():
         table = pd.read_csv(path)
         if column not in table:
             raise ValueError(f"{path}: has no {column!r}; it has {', '.join(map(str, table))}")
@@ -165,10 +154,7 @@ def of_confusions(results: Path, measure: str, pairs: Sequence[str], images: int
     """
     file, _, classifier = measure.partition(".")
     confusions: dict[str, Numbers] = defaultdict(Numbers)
-    for seed, folder in folders(results):
-        path = folder / f"plots/{file}.csv"
-        if not path.is_file():
-            continue
+    for seed, path in kept.files(f"plots/{file}.csv", results).items():
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
         table = table[(table["classifier"] == classifier) & (table["actual"] != table["predicted"])]
         shares = dict(zip(table["actual"] + " as " + table["predicted"], table["percent"].astype(float) / 100, strict=True))

@@ -10,8 +10,9 @@ from typing import Any
 
 import pandas as pd
 
+from relearn.claims import kept
 from relearn.params.whole import Params
-from relearn.report import kept, page, sections
+from relearn.report import page, sections
 from relearn.report.page import Section
 
 ALL_SEEDS = ("plots/history/", "plots/learning_curve/", "plots/finetune/")  # tables whose rows are put together

@@ -31,7 +31,7 @@ def render(
     """The page as HTML that asks nothing of a network. Run times and versions stand here only, not in results."""
     folder = jinja2.FileSystemLoader(Path(__file__).parent)
     templates = jinja2.Environment(loader=folder, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
-    rows = [row | texts(row) for row in results["rows"]]
+    rows = [row | texts(row, counts=results["scale"] == "book") for row in results["rows"]]
     return templates.get_template("page.html.j2").render(
         results={**results, "rows": rows},
         scale=results["scale"],
@@ -41,12 +41,15 @@ def render(
         timings=timings,
         made_with=made_with,
         columns=[column for column in columns if any(column in row for row in results["experiments"].values())],
-        run_time=f"{duration(sum(timings.values()))} in {len(timings)} of {n_stages} stages",
+        run_time=f"{duration(sum(timings.values()))}, the sum of {len(timings)} of {n_stages} stages",
     )
 
 
-def texts(row: Mapping[str, Any]) -> dict[str, str]:
-    """printed, got and difference of a row as people read them: counts whole, shares with 3 or 4 decimals."""
+def texts(row: Mapping[str, Any], counts: bool = True) -> dict[str, str]:
+    """printed, got and difference of a row as people read them: counts whole, shares with 3 or 4 decimals.
+
+    counts: whether both are of as many images, so that a difference of two counts says something.
+    """
     printed, got = row["printed"], row["got"]
     if printed is None or got is None:
         shown = [
@@ -55,10 +58,11 @@ def texts(row: Mapping[str, Any]) -> dict[str, str]:
         ]
         return {"printed_text": shown[0], "got_text": shown[1], "difference_text": ""}
     difference = got - printed
+    of_counts = f"{difference:+,.0f}" if counts else ""
     return {
         "printed_text": with_error(printed, row["printed_error"]),
         "got_text": with_error(got, row["standard_error"]),
-        "difference_text": f"{difference:+,.0f}" if _is_count(printed) else f"{difference:+.3f}",
+        "difference_text": of_counts if _is_count(printed) else f"{difference:+.3f}",
     }
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from relearn.checks import shapes
+from relearn.claims import kept
 from relearn.data import processor, records
 from relearn.params import whole
 from relearn.params.training import Finetune, Fit, LearningCurve
 from relearn.params.whole import Params
-from relearn.report import kept
 from relearn.training import compute
 
 BENCH = Path("bench/results.json")

@@ -17,9 +17,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from relearn import checks
+from relearn.claims import kept
 from relearn.data import processor, records
 from relearn.process import atomic, timings
-from relearn.report import kept
 from relearn.scheduling import repository
 from relearn.training import compute
 

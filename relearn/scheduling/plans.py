@@ -21,7 +21,8 @@ TOOK = Path(".state/seconds.json")  # of each stage by scale, as it last ran her
 class Plan:
     """The stages that may have to run: for each those of them that it waits for, and its seconds.
 
-    order: all stages that the targets need, up to date or not, as `dvc repro` takes them one after the other.
+    order: all stages that the targets need, up to date or not, as `dvc repro` without targets takes them one after the other;
+    with targets DVC's own order changes from call to call.
     """
 
     needs: Mapping[str, Collection[str]]
@@ -83,7 +84,8 @@ def make(targets: Collection[str], scale: str, force: bool = False) -> Plan:
     try:
         with repository.opened() as repo, lock_repo(repo):
             graph = get_active_graph(repo.index.graph)
-            stages = plan_repro(graph, _named(repo, targets))
+            wanted = set(plan_repro(graph, _named(repo, targets)))
+            stages = [stage for stage in plan_repro(graph) if stage in wanted]
             for stage in stages:
                 before = list(graph.successors(stage))
                 waits = [other.addressing for other in before if other.addressing in due]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from relearn.claims import Verdict, verdicts
+from relearn.claims.judging import Verdict, verdicts
 
 
 class Results:

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from relearn import checks
-from relearn.claims import schema, verdicts
+from relearn.claims import schema
+from relearn.claims.judging import verdicts
 from relearn.params.base import ParamsError
 from relearn.report import printed
 from tests.conftest import ROOT

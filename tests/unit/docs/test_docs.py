@@ -20,7 +20,8 @@ from dvc.cli.parser import get_main_parser
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from relearn import checks, claims
+from relearn import checks
+from relearn.claims import judging
 from relearn.params.base import Compute
 from relearn.report import book, printed
 from tests.conftest import ROOT
@@ -124,7 +125,7 @@ def lines() -> list[results.Line]:
 
 def test_the_tables_are_what_the_tool_writes(lines, monkeypatch):
     monkeypatch.chdir(ROOT)
-    found = claims.verdicts(Path("results/book"))
+    found = judging.verdicts(Path("results/book"))
     assert results.replaced(README, results.headline(lines) + results.telling(found)) == README
     page = PAGES["docs/results.md"]
     assert results.replaced(page, results.everything(lines, found)) == page
@@ -206,7 +207,7 @@ def test_the_page_shows_results_book_as_it_is(lines, monkeypatch):
             check_against_the_files(line.row.metric, re.sub(r"</?b>", "", row[3]), row[4])
     told = [re.findall(r"<td>(.*?)</td>", row) for row in page.split("<tr>")]
     verdicts = {html.unescape(row[1]): row[-1].partition(" (")[0] for row in told if len(row) == 8}
-    found = claims.verdicts(Path("results/book"))
+    found = judging.verdicts(Path("results/book"))
     assert {f"{each.chapter}. {each.claim}": each.verdict for each in found}.items() <= verdicts.items()
 
 

@@ -19,6 +19,7 @@ def test_rows_read_as_people_read_them():
     }
     count = {"printed": 5841.0, "printed_error": None, "got": 5700, "standard_error": None}
     assert page.texts(count) == {"printed_text": "5,841", "got_text": "5,700", "difference_text": "-141"}
+    assert page.texts(count, counts=False)["difference_text"] == ""  # of fewer images
     undefined = {"printed": 0.5, "printed_error": None, "got": None, "standard_error": None}
     assert page.texts(undefined)["got_text"] == "undefined"
     assert page.texts(undefined | {"printed_error": 0.01})["printed_text"] == "0.5000 ± 0.0100"
@@ -42,7 +43,7 @@ def test_what_a_name_carries_stays_text_on_the_page():
            "standard_error": None, "detail": False, "backbone": None, "printed_with": None}  # fmt: skip
     html = page.render(results(rows=[row]), [page.Section("k1", "K1", "text")], {"train@a": 61.0}, ("accuracy",), 2, MADE_WITH)
     assert "<script>" not in html
-    assert "1 min 01 s in 1 of 2 stages" in html
+    assert "1 min 01 s, the sum of 1 of 2 stages" in html
     assert "Python 3" in html
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from relearn.claims import Verdict
+from relearn.claims.judging import Verdict
 from relearn.report import figures, sections_claims
 
 ABOVE = Verdict("a_above_b", "K1", "A is better", "Welch's t", 0.0275, 0.0009, 0.0541, 4, 0.045, "holds",

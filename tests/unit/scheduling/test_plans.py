@@ -95,6 +95,15 @@ def test_what_has_to_run_is_what_dvc_says_is_stale_with_all_that_follows(project
     assert plans.make(["two"], "quick").needs == {"one": [], "two": ["one"]}
 
 
+def test_some_targets_come_in_the_order_that_all_stages_have(project):
+    names = [f"stage_{number}" for number in range(30)]
+    stages = "\n".join(f"  {name}: {{cmd: echo > {name}, outs: [{name}]}}" for name in names)
+    (project / "dvc.yaml").write_text(f"stages:\n{stages}\n")
+    everything = plans.make(["dvc.yaml"], "quick").order
+    assert sorted(everything) == sorted(names)
+    assert list(plans.make(names[::-4], "quick").order) == [name for name in everything if name in names[::-4]]
+
+
 def test_what_is_up_to_date_has_to_run_only_when_that_is_asked_for(project):
     from dvc.repo import Repo
 

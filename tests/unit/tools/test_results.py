@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from relearn.claims import Verdict
-from relearn.report.kept import Value
+from relearn.claims.judging import Verdict
+from relearn.claims.kept import Value
 from relearn.report.printed import Row
 from tools import results
 from tools.results import Line, Stage

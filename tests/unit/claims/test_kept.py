@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from relearn.claims import kept
 from relearn.data import records
-from relearn.report import kept
 
 SEEDS = {14: [0.61, 0.64, 0.66], 15: [0.59, 0.6, 0.7], 3: [0.5, 0.65, 0.62]}
 
