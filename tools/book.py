@@ -40,7 +40,9 @@ TELL_SECONDS = 600.0
 def main(arguments: list[str] | None = None, scale: str = "book") -> None:
     parser = command.parser()
     parser.add_argument("--seeds", nargs="*", type=int, help="one after the other (that of params.yaml)")
-    parser.add_argument("--only", nargs="*", default=[], metavar="ID", help="ids of printed.yaml: K7, or K for all of K (all)")
+    parser.add_argument(
+        "--only", nargs="*", default=[], metavar="ID", help="ids of printed.yaml, K for all of K, or stages (all)"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="stages at a time (1: a training takes all cores)")
     options = parser.parse_args(arguments)
     os.chdir(places.top())
@@ -87,11 +89,13 @@ def ids() -> dict[str, set[str]]:
 
 
 def targets(known: Mapping[str, Collection[str]], only: Collection[str]) -> list[str]:
-    """The stages of some ids, or letters of ids; all without any. ValueError for an id that there is not."""
+    """The stages of some ids, or letters of ids, or named as they are; all without any. ValueError for what there is not."""
+    called = {target: {target, *own, *(name[0] for name in own)} for target, own in known.items()}
     names = sorted(set[str]().union(*known.values()))
-    if unknown := [word for word in only if not any(word in (name, name[0]) for name in names)]:
-        raise ValueError(f"--only {' '.join(unknown)}: there are {', '.join(names)}, or a letter for all of its ids")
-    return [target for target, own in known.items() if not only or any(word in (name, name[0]) for word in only for name in own)]
+    if unknown := [word for word in only if not any(word in words for words in called.values())]:
+        raise ValueError(f"--only {' '.join(unknown)}: there are {', '.join(names)}, a letter for all of its ids, "
+                         "or a stage with results, as evaluate@lenet")  # fmt: skip
+    return [target for target, words in called.items() if not only or words.intersection(only)]
 
 
 def prepared(seed: int, scale: str) -> Path:

@@ -8,6 +8,7 @@ import psutil
 
 from bench.lib import workplaces
 from relearn.data import processor
+from relearn.scheduling import keeping
 from relearn.training import compute
 
 LOOKED_AT = 5.0  # seconds in which nothing of ours runs
@@ -17,7 +18,7 @@ PACKAGES = ("tensorflow", "keras", "numpy", "dvc")
 def described() -> dict[str, Any]:
     """Processor, cores, memory, products' precision, versions; and how much of the processor other programs take just now."""
     return {
-        "cpu": processor.name(),
+        "cpu": keeping.here(),  # with its family: processors of one name differ by a factor of two
         "cores": processor.cores(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
         "precision": compute.precision(workplaces.FASTEST),

@@ -43,6 +43,10 @@ def test_a_letter_stands_for_all_of_its_ids(ids):
     assert {name.partition("@")[2] for name in photographs} == {"cats_vs_dogs"}
 
 
+def test_a_stage_stands_for_itself(ids):
+    assert book.targets(ids, ["evaluate@shallow_sgd", "K6"]) == ["evaluate@shallow_sgd", "evaluate@vehicles"]
+
+
 def test_without_ids_all_that_has_something_to_keep_runs(ids):
     names = book.targets(ids, [])
     assert set(names) > {
@@ -55,7 +59,7 @@ def test_without_ids_all_that_has_something_to_keep_runs(ids):
 
 
 def test_an_id_that_there_is_not_is_told_with_those_that_there_are(ids):
-    with pytest.raises(ValueError, match=r"^--only K8 Z: there are J1, K1, .*T9, or a letter for all of its ids$"):
+    with pytest.raises(ValueError, match=r"^--only K8 Z: there are J1, K1, .*T9, a letter for all of its ids, or a stage with"):
         book.targets(ids, ["K7", "K8", "Z"])
 
 
