@@ -4,8 +4,8 @@
     python -m bench accuracy_at_book           # three pairs at the chapter's own scale: 40 minutes
 
 Reads  data/cifar10, models/backbones/lite0.keras
-Writes bench/results.json after each measurement (those that are not named stay as they are), and the table of
-       docs/performance.md from it
+Writes bench/results.json after each measurement (those that are not named stay as they are, with the machine that they were
+       made on), and the table of docs/performance.md from it
 """
 
 import json
@@ -42,8 +42,7 @@ def main() -> None:
 def measured(name: str) -> bool:
     """Makes one measurement, keeps it and prints it; False when it fails: the others can do without it."""
     print(f"{name} ...", flush=True)
-    here = machine.described()
-    others = here.pop("others_percent")
+    here, others = machine.described(), machine.others_percent()
     if others > BUSY:
         print(f"  other programs take {others:.0f} % of the processor: figures will be off", flush=True)
     started = time.perf_counter()
@@ -53,19 +52,18 @@ def measured(name: str) -> bool:
         traceback.print_exc()
         return False
     minutes = (time.perf_counter() - started) / 60
-    keep(name, figures | {"others_percent": others, "minutes": minutes}, here)
+    keep(name, figures | {"machine": here, "others_percent": others, "minutes": minutes})
     for row in MEASUREMENTS[name].table(figures):
         print(f"  {row.what}: {row.figure}" + (f" (goal {row.goal})" if row.goal else ""), flush=True)
     print(f"{name}: {minutes:.1f} min", flush=True)
     return True
 
 
-def keep(name: str, figures: Mapping[str, Any], here: Mapping[str, Any]) -> None:
-    """Puts one measurement into bench/results.json; those of another machine are dropped."""
+def keep(name: str, figures: Mapping[str, Any]) -> None:
+    """Puts one measurement into bench/results.json, in place of an earlier one on whatever machine."""
     results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
-    measured = results.get("measured", {}) if results.get("machine") == here else {}
-    order = {key: value for key in MEASUREMENTS if (value := (measured | {name: figures}).get(key))}
-    records.write_json(RESULTS, {"machine": here, "measured": order})
+    results[name] = figures
+    records.write_json(RESULTS, {key: results[key] for key in MEASUREMENTS if key in results})
 
 
 if __name__ == "__main__":

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ruamel.yaml import YAML
+
 from bench import overhead
 from bench.lib import rows, trials, workplaces
 from bench.lib.rows import Row
 from relearn.process import timings
-from relearn.scheduling import repository
 
 REPRO = (sys.executable, "-m", "tools.repro", "--jobs")
 WAYS = {"dvc repro": overhead.DVC, "JOBS=1": (*REPRO, "1"), "JOBS=2": (*REPRO, "2")}
@@ -35,17 +36,16 @@ def measure(size: Size = FULL) -> dict[str, Any]:
     """Seconds of each way, stages, and the share of starts and DVC. ValueError unless all ways end with the same bytes."""
     seconds: dict[str, list[float]] = {name: [] for name in WAYS}
     shares: dict[str, list[float]] = {name: [] for name in WAYS}
-    locks = set()
+    locks = []
     for _ in range(size.repeats):
         for name, command in WAYS.items():
             with workplaces.clone(lambda settings: settings.update(scale=size.scale)) as folder:
                 seconds[name].append(overhead.repro(folder, *size.targets, command=command))
                 inside = [float(json.loads(path.read_text())["seconds"]) for path in (folder / timings.FOLDER).rglob("*.json")]
                 shares[name].append(overhead.beside(JOBS[name] * seconds[name][-1], inside)["share"])
-                entries = repository.split((folder / "dvc.lock").read_text())
-                locks.add("".join(entries[name] for name in sorted(entries)))  # DVC orders the stages of targets by chance
+                locks.append(YAML(typ="safe").load(folder / "dvc.lock"))  # parsed: DVC orders the stages of targets by chance
             print(f"  {name}: {seconds[name][-1]:.1f} s, {rows.percent(shares[name][-1])} of it starts and DVC", flush=True)
-    if len(locks) > 1:
+    if any(lock != locks[0] for lock in locks):
         raise ValueError("the ways end with different bytes in dvc.lock")
     return {"scale": size.scale, "stages": len(inside)} | compared(seconds, shares)
 

@@ -4,7 +4,8 @@ python -m bench.table
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from string import ascii_uppercase
 from typing import Any, NamedTuple
 
 from bench import accuracy, augmentation, embedding, features, kernels, overhead, pipeline, repeats, threads, training
@@ -60,25 +61,36 @@ def replaced(text: str, table: str) -> str:
 
 
 def markdown(results: Mapping[str, Any]) -> str:
-    """The machine, and a row for each figure."""
-    measured = results["measured"]
-    lines = [about(results["machine"], measured), "", "| what | measured against | figure | goal |", "|---|---|---|---|"]
+    """The machines, by letter, and a row for each figure."""
+    measured = {name: results[name] for name in MEASUREMENTS if name in results}
+    machines: dict[str, list[Mapping[str, Any]]] = {}
+    for figures in measured.values():
+        machines.setdefault(described(figures["machine"]), []).append(figures)
+    letters = dict(zip(machines, ascii_uppercase, strict=False))
+    lines = [f"- **{letters[machine]}**: {machine}. {effort(of_it)}" for machine, of_it in machines.items()]
+    lines += ["", "| on | what | measured against | figure | goal |", "|---|---|---|---|---|"]
     for name, figures in measured.items():
-        lines += [f"| {' | '.join(row)} |" for row in MEASUREMENTS[name].table(figures)]
+        letter = letters[described(figures["machine"])]
+        lines += [f"| {' | '.join((letter, *row))} |" for row in MEASUREMENTS[name].table(figures)]
     if missing := [name for name in MEASUREMENTS if name not in measured]:
-        lines += ["", f"Not measured on this machine yet: {', '.join(missing)}."]
+        lines += ["", f"Not measured yet: {', '.join(missing)}."]
     return "\n".join(lines) + "\n"
 
 
-def about(machine: Mapping[str, Any], measured: Mapping[str, Any]) -> str:
+def described(machine: Mapping[str, Any]) -> str:
+    """A machine and what was installed on it, in words."""
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
-    minutes = sum(figures["minutes"] for figures in measured.values())
-    busiest = max(figures["others_percent"] for figures in measured.values())
     return (
         f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, products in {machine['precision']}; "
-        f"Python {machine['python']}, {versions}. {minutes:.0f} minutes in all; other programs took at most {busiest:.0f} % "
-        "of the processor before a measurement."
+        f"Python {machine['python']}, {versions}"
     )
+
+
+def effort(measured: Sequence[Mapping[str, Any]]) -> str:
+    """What measuring on one machine took, and what disturbed it."""
+    minutes = sum(figures["minutes"] for figures in measured)
+    busiest = max(figures["others_percent"] for figures in measured)
+    return f"{minutes:.0f} minutes in all; other programs took at most {busiest:.0f} % of the processor before a measurement."
 
 
 if __name__ == "__main__":

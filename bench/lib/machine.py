@@ -16,13 +16,17 @@ PACKAGES = ("tensorflow", "keras", "numpy", "dvc")
 
 
 def described() -> dict[str, Any]:
-    """Processor, cores, memory, products' precision, versions; and how much of the processor other programs take just now."""
+    """Processor, cores, memory, products' precision, versions."""
     return {
         "cpu": keeping.here(),  # with its family: processors of one name differ by a factor of two
         "cores": processor.cores(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
         "precision": compute.precision(workplaces.FASTEST),
-        "others_percent": psutil.cpu_percent(LOOKED_AT),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in PACKAGES},
     }
+
+
+def others_percent() -> float:
+    """How much of the processor other programs take just now."""
+    return psutil.cpu_percent(LOOKED_AT)

@@ -24,7 +24,7 @@ OTHERS = 10.0
 
 def measured_on() -> str:
     """The machine behind the bench's rates."""
-    machine = json.loads(BENCH.read_text())["machine"]
+    machine = json.loads(BENCH.read_text())["training"]["machine"]
     return f"{machine['cpu']}, {machine['cores']} cores"
 
 
@@ -62,16 +62,16 @@ class Rates:
         bench = json.loads(BENCH.read_text())
         self.settings, self.photos = kept.at_scale(Path(), scale), kept.at_scale(Path("photos"), scale)
         self.measured_at = kept.at_scale(Path(), whole.read()["scale"])  # of metrics/train
-        cores = processor.cores() / bench["machine"]["cores"]
-        nets = {key: figures for key, figures in bench["measured"]["training"].items() if isinstance(figures, dict)}
-        peaks = nets.pop("peak_tflops")
+        training, embedding = bench["training"], bench["embedding"]
+        cores = processor.cores() / training["machine"]["cores"]
+        peaks = training["peak_tflops"]
         precision = compute.precision(self.settings.compute)
         precision = precision if precision in peaks else "float32"
         self.speeds = {  # operations a second
             self.settings.train[key].net: cores * figures["images_per_second"][precision] * figures["operations_per_image"]
-            for key, figures in nets.items() if key in self.settings.train
+            for key, figures in training.items() if key in self.settings.train
         }  # fmt: skip
-        embedding = bench["measured"]["embedding"]
+        cores = processor.cores() / embedding["machine"]["cores"]
         self.backbone = cores * embedding["images_per_second"]["ours"] / embedding["side"] ** -2  # pixels a second
 
     def training(self, key: str) -> float | None:

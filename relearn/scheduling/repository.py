@@ -165,7 +165,7 @@ def _splicing(modify: Any) -> Any:
     def modified(path: Any, fs: Any = None) -> Iterator[Any]:
         lock = Path(path)
         text = lock.read_text() if lock.name == "dvc.lock" and lock.is_file() else ""
-        blocks = split(text)
+        blocks = _blocks(text)
         content = parse_yaml(text, path) if blocks else {}
         if content.keys() != {"schema", "stages"} or list(content["stages"]) != list(blocks):
             with modify(path, fs=fs) as whole:
@@ -182,7 +182,7 @@ def _splicing(modify: Any) -> Any:
     return modified
 
 
-def split(text: str) -> dict[str, str]:
+def _blocks(text: str) -> dict[str, str]:
     """The lines of each entry of a dvc.lock, by name; none where it has other lines."""
     parts = re.split(r"^(?=  \S)", text.removeprefix(HEAD), flags=re.MULTILINE)
     blocks = {part.partition(":\n")[0].strip(): part for part in parts[1:]}
