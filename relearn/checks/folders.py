@@ -1,9 +1,11 @@
 """What can be told of the folders of photographs before anything is read. No mistakes: the other pipeline runs without them."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from relearn.data import places
+from relearn.params.photos import PhotoSet
 from relearn.params.whole import Params
 from relearn.photos import albums
 
@@ -22,6 +24,14 @@ def warnings(settings: Params) -> Iterator[str]:
         elif (place := _in_project(folder)) and not Path(f"{folder}.dvc").is_file():
             yield (f"{path}: lies inside the project, where git may take people's photographs and a queued experiment does not "
                    f"see them: `dvc add {place}` at the project's top, or put it outside and write the whole path")  # fmt: skip
+        if photos.test_fraction is not None and folder.is_dir() and _has_splits(photos):
+            yield f"datasets.{key}.test_fraction: is not used, since {photos.folder} has a folder for each split: take it out"
+
+
+def _has_splits(photos: PhotoSet) -> bool:
+    with contextlib.suppress(ValueError):  # `gather` tells of it
+        return any(photo.split for photo in albums.open_album(photos).photos)
+    return False
 
 
 def _in_project(folder: Path) -> str | None:

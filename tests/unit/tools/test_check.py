@@ -96,6 +96,21 @@ def test_photographs_inside_the_project_are_told_with_the_cure(project, tmp_path
     assert capsys.readouterr().err == ""
 
 
+def test_a_test_fraction_beside_folders_of_splits_is_told(project, tmp_path_factory, capsys):
+    pets = tmp_path_factory.mktemp("elsewhere") / "pets"
+    project("photos/params.yaml", "folder: data/archives/cats_vs_dogs", f"folder: {pets}")
+    for split in ("train", "test"):
+        for name in ("cat", "dog"):
+            (pets / split / name).mkdir(parents=True)
+            (pets / split / name / "1.jpg").touch()
+    check.main()
+    assert "photos: datasets.cats_vs_dogs.test_fraction: is not used" in capsys.readouterr().err
+    (pets / "train").rename(pets / "first")
+    (pets / "test").rename(pets / "second")
+    check.main()
+    assert capsys.readouterr().err == ""
+
+
 def test_links_at_which_dvc_would_end_or_look_away_are_told(project, tmp_path, tmp_path_factory, capsys):
     pets = tmp_path_factory.mktemp("elsewhere") / "pets"
     project("photos/params.yaml", "folder: data/archives/cats_vs_dogs", f"folder: {pets}")
