@@ -45,7 +45,10 @@ def of_file(path: Path, error: Exception) -> str:
         return f"{place}: character {error.character:#x}, {error.reason}: take it away, or save the file as UTF-8"
     if not isinstance(error, MarkedYAMLError) or error.problem_mark is None:
         return f"{path}: {' '.join(str(error).split())}"
-    problem, opened = " ".join(str(error.problem).split()), error.context_mark or error.problem_mark
+    problem = " ".join(str(error.problem).split()).partition(" with value ")[
+        0
+    ]  # a duplicate key's, which the parser has not read
+    opened = error.context_mark or error.problem_mark
     mark = opened if error.context in BEGINS_THERE else error.problem_mark
     cure = next((cure for said, cure in CURES.items() if said in problem), "compare it with the lines around it")
     if re.search("^<<<<<<< ", Path(mark.name).read_text(), re.MULTILINE):

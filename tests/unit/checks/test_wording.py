@@ -11,8 +11,8 @@ START = "scale: quick\ntrain:\n  a:\n"
 BLOCK = "indent it as far as the other keys of its block"
 BRACKET = "or put a comma between the values"
 BROKEN = {
-    "a key twice": (START + "    batch: 64\n    batch: 32\n", 5, 5, "a key may stand only once in a block: take one away"),
-    "a block twice": (START + "    batch: 64\n  b: {}\n  a:\n    batch: 3\n", 6, 3, "a key may stand only once in a block"),
+    "a key twice": (START + "    batch: 64\n    batch: 32\n", 5, 5, 'duplicate key "batch": a key may stand only once'),
+    "a block twice": (START + "    batch: 64\n  b: {}\n  a:\n    batch: 3\n", 6, 3, 'key "a": a key may stand only once'),
     "a tab before a key": (START + "\tbatch: 64\n", 4, 1, "use spaces in its place: YAML takes no tabs"),
     "a tab behind spaces": (START + "  \tbatch: 64\n", 4, 3, "use spaces in its place: YAML takes no tabs"),
     "a tab before a value": (START + "    batch:\t64\n", 4, 11, "use spaces in its place: YAML takes no tabs"),
