@@ -23,7 +23,7 @@ LOCK := --quiet --universal --python-version 3.11 --generate-hashes --custom-com
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 
-# Of a pipeline: that of $(1), a folder with / at its end, or the main one.
+# Runs a pipeline and names its report. $(1): its folder with a / at the end, empty for the main one.
 define run
 @python -m tools.repro --jobs $(JOBS) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) --show $(1)metrics/summary $(if $(1),$(1)dvc.yaml)
 @[ -f $(1)reports/$(SCALE)/index.html ] || { cd ./$(1) && python -m stages.report; }
@@ -37,7 +37,7 @@ repro: $(VENV)/.installed ## set up, run every stage that is not up to date (JOB
 photos: $(VENV)/.installed ## the same for photographs (photos/params.yaml), with DATASETS_DIR or the official downloads
 	$(call run,photos/)
 
-book: $(VENV)/.installed ## the books' own protocols, for days, into results/book (ONLY="K7 T4": some ids, SEEDS="14 15": several)
+book: $(VENV)/.installed ## the books' own protocols, for days, into results/book (ONLY="K7 T4": some ids or stages, SEEDS="14 15": several)
 	@python -m tools.book $(if $(SEEDS),--seeds $(SEEDS)) $(if $(ONLY),--only $(ONLY)) $(if $(filter-out auto,$(JOBS)),--jobs $(JOBS))
 	@dvc repro --single-item claims report
 	@python -m tools.results

@@ -33,7 +33,7 @@ WHOLE = Size("quick", (), 1)  # of all stages: 45 minutes
 
 
 def measure(size: Size = FULL) -> dict[str, Any]:
-    """Seconds of each way, stages, and the share of starts and DVC. ValueError unless all ways end with the same bytes."""
+    """Seconds of each way, stages, the share of starts and DVC. ValueError unless dvc.lock has the same entries in the end."""
     seconds: dict[str, list[float]] = {name: [] for name in WAYS}
     shares: dict[str, list[float]] = {name: [] for name in WAYS}
     locks = []
@@ -46,7 +46,7 @@ def measure(size: Size = FULL) -> dict[str, Any]:
                 locks.append(YAML(typ="safe").load(folder / "dvc.lock"))  # parsed: DVC orders the stages of targets by chance
             print(f"  {name}: {seconds[name][-1]:.1f} s, {rows.percent(shares[name][-1])} of it starts and DVC", flush=True)
     if any(lock != locks[0] for lock in locks):
-        raise ValueError("the ways end with different bytes in dvc.lock")
+        raise ValueError("the ways end with different entries in dvc.lock")
     return {"scale": size.scale, "stages": len(inside)} | compared(seconds, shares)
 
 

@@ -63,7 +63,7 @@ def told() -> dict[str, Params]:
     try:
         lines += claimed(written)
     except ParamsError as error:
-        mistakes += str(error).splitlines()
+        mistakes += [line for line in str(error).splitlines() if line not in mistakes]
     if mistakes:
         raise ParamsError("\n".join(mistakes))
     print("\n".join(lines), flush=True)

@@ -31,15 +31,15 @@ def main() -> None:
 
 
 def cache() -> Path:
-    """DVC's cache; several projects may share one. ValueError where this is no project of DVC's."""
-    from dvc.exceptions import NotDvcRepoError
+    """DVC's cache; several projects may share one. ValueError where DVC finds no project, or a mistake in its settings."""
+    from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
     try:
         with Repo() as repo:
             return Path(repo.cache.local_cache_dir)
-    except NotDvcRepoError as error:
-        raise ValueError(str(error)) from error
+    except DvcException as error:
+        raise ValueError(f"DVC: {error}") from error
 
 
 def without_empty_runs(folder: Path) -> list[str]:

@@ -3,7 +3,8 @@
     python -m tools.repro [--jobs N] [--scheduler tcp://HOST:8786] [--force] [--show FOLDER] [TARGET ...]
 
 Reads  dvc.yaml, dvc.lock, params.yaml; the targets' stages and all that these need (without targets: dvc.yaml)
-Writes what `dvc repro` would write, dvc.lock byte for byte; logs/repro/<stage>.log
+Writes what `dvc repro` would write; dvc.lock byte for byte without targets, whose order DVC changes from call to call;
+       logs/repro/<stage>.log
 
 Each stage is a task of a Dask cluster, begun when those that it depends on are done and a worker is free, which asks DVC for
 that stage alone. Workers are processes on this machine, or those of --scheduler, which see this folder under the same path.

@@ -31,7 +31,8 @@ def render(
     """The page as HTML that asks nothing of a network. Run times and versions stand here only, not in results."""
     folder = jinja2.FileSystemLoader(Path(__file__).parent)
     templates = jinja2.Environment(loader=folder, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
-    rows = [row | texts(row, counts=results["scale"] == "book") for row in results["rows"]]
+    book = results["scale"] == "book"
+    rows = [row | texts(row, counts=book or row["metric"].endswith(".parameters")) for row in results["rows"]]
     return templates.get_template("page.html.j2").render(
         results={**results, "rows": rows},
         scale=results["scale"],
@@ -48,7 +49,7 @@ def render(
 def texts(row: Mapping[str, Any], counts: bool = True) -> dict[str, str]:
     """printed, got and difference of a row as people read them: counts whole, shares with 3 or 4 decimals.
 
-    counts: whether both are of as many images, so that a difference of two counts says something.
+    counts: whether a difference of two counts says something, since they are not of fewer images.
     """
     printed, got = row["printed"], row["got"]
     if printed is None or got is None:

@@ -23,9 +23,10 @@ OTHERS = 10.0
 
 
 def measured_on() -> str:
-    """The machine behind the bench's rates."""
-    machine = json.loads(BENCH.read_text())["training"]["machine"]
-    return f"{machine['cpu']}, {machine['cores']} cores"
+    """The machine behind the bench's rates, or both."""
+    bench = json.loads(BENCH.read_text())
+    machines = [bench[name]["machine"] for name in ("training", "embedding")]
+    return " and ".join(dict.fromkeys(f"{machine['cpu']}, {machine['cores']} cores" for machine in machines))
 
 
 class Estimate(NamedTuple):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 
 from tests.conftest import ROOT
 from tests.support import clones, clusters, fulldisk, torture
@@ -375,6 +376,17 @@ def test_a_run_that_was_ended_three_times_ends_with_the_lock_files_of_dvc_repro(
     assert resumed.project.locks() == expected
 
 
+def test_a_lock_that_a_kill_cut_off_is_put_back_before_anything_runs(tmp_path, expected):
+    project = Project(tmp_path)
+    assert project.run(*BOTH).process.returncode == 0
+    lock = tmp_path / "dvc.lock"
+    lock.write_text(lock.read_text()[:-100])
+    run = project.run(*BOTH)
+    assert run.output.splitlines()[2] == "dvc.lock: was cut off; put back as it was before the last stage"
+    assert run.process.returncode == 0
+    assert [yaml.safe_load(lock) for lock in project.locks()] == [yaml.safe_load(lock) for lock in expected]
+
+
 SCRIPT = """
 set -e
 mount -t tmpfs -o size={small} tmpfs {disk}
@@ -382,7 +394,6 @@ cp -a {folder}/. {disk}/
 cd {disk}
 {repro} > {log}.full 2>&1 && exit 3
 mount -o remount,size=1g {disk}
-python -m tools.recover > {log}.mended 2>&1
 {repro} > {log}.again 2>&1
 cp dvc.lock {log}.lock
 """

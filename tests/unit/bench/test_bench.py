@@ -25,6 +25,7 @@ from relearn.data.arrays import Split
 from relearn.networks import nets
 from relearn.networks.engine import keras
 from relearn.process import timings
+from relearn.scheduling import keeping
 from relearn.sources import augmentation as ours
 from relearn.training import compute
 from tests.conftest import ROOT
@@ -256,7 +257,7 @@ def test_onednn_is_switched_off_only_where_tensorflow_does_not_take_it_by_itself
 
 
 @pytest.mark.parametrize("same", [True, False])
-def test_ways_to_run_a_pipeline_must_end_with_the_same_bytes(tmp_path, monkeypatch, same):
+def test_ways_to_run_a_pipeline_must_end_with_the_same_entries(tmp_path, monkeypatch, same):
     """Two stages of 3 s each: 6 s of work in 10 s, or in 5 s by two workers."""
     seconds = {pipeline.WAYS["dvc repro"]: 10.0, pipeline.WAYS["JOBS=1"]: 10.0, pipeline.WAYS["JOBS=2"]: 5.0}
 
@@ -269,12 +270,13 @@ def test_ways_to_run_a_pipeline_must_end_with_the_same_bytes(tmp_path, monkeypat
         assert targets == ("a", "b")
         for name in targets:
             records.write_json(folder / timings.FOLDER / f"quick/{name}.json", {"stage": name, "seconds": 3.0})
-        (folder / "dvc.lock").write_text(f"stages: {0 if same else len(command)}")
+        entries = sorted(["  a: 1", "  b: 2"], reverse=command == overhead.DVC) + ([] if same else [f"  c: {command[-1]}"])
+        (folder / "dvc.lock").write_text("\n".join(["stages:", *entries]))
         return seconds[command]
 
     monkeypatch.setattr(workplaces, "clone", clone)
     monkeypatch.setattr(overhead, "repro", repro)
-    with contextlib.nullcontext() if same else pytest.raises(ValueError, match=r"different bytes in dvc\.lock"):
+    with contextlib.nullcontext() if same else pytest.raises(ValueError, match=r"different entries in dvc\.lock"):
         figures = pipeline.measure(pipeline.Size("quick", ("a", "b"), 2))
         assert figures["stages"] == 2
         assert figures["shares"] == {name: pytest.approx(0.4) for name in pipeline.WAYS}
@@ -360,6 +362,12 @@ def test_an_unknown_measurement_or_missing_data_is_one_message(monkeypatch):
     monkeypatch.setattr("sys.argv", ["bench", "training"])
     with pytest.raises(SystemExit, match=r"error: data/nothing.* missing: dvc repro download@cifar10"):
         bench_main.main()
+
+
+def test_a_machine_is_described_with_its_processors_family(tmp_path, monkeypatch):
+    monkeypatch.setattr(keeping, "CPUINFO", tmp_path / "cpuinfo")
+    keeping.CPUINFO.write_text("cpu family\t: 26\nmodel\t\t: 2\nmodel name\t: It\n")
+    assert ", family 26 model 2, " in machine.described()["cpu"]
 
 
 def test_each_figure_keeps_the_machine_that_it_was_measured_on(tmp_path, monkeypatch):

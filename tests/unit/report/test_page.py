@@ -38,9 +38,28 @@ def results(rows=(), experiments=MappingProxyType({})):
 MADE_WITH = {"Python": "3"}
 
 
+@pytest.mark.parametrize(("scale", "shown"), [("book", ["-141", "-9"]), ("smoke", ["-9"])])
+def test_counts_of_fewer_images_are_not_subtracted(scale, shown):
+    told = {
+        "id": "K2",
+        "what": "",
+        "printed_error": None,
+        "standard_error": None,
+        "detail": False,
+        "backbone": None,
+        "printed_with": None,
+    }
+    rows = [
+        told | {"metric": "evaluate/a.tp", "printed": 5841.0, "got": 5700},
+        told | {"metric": "train/a.parameters", "printed": 500.0, "got": 491},
+    ]
+    html = page.render(results(rows=rows) | {"scale": scale}, [], {}, (), 2, MADE_WITH)
+    assert [text for text in ("-141", "-9") if f">{text}<" in html] == shown
+
+
 def test_what_a_name_carries_stays_text_on_the_page():
-    row = {"id": "K1", "what": "<script>alert(1)</script>", "printed": 0.5, "printed_error": None, "got": 0.5,
-           "standard_error": None, "detail": False, "backbone": None, "printed_with": None}  # fmt: skip
+    row = {"id": "K1", "metric": "a.accuracy", "what": "<script>alert(1)</script>", "printed": 0.5, "printed_error": None,
+           "got": 0.5, "standard_error": None, "detail": False, "backbone": None, "printed_with": None}  # fmt: skip
     html = page.render(results(rows=[row]), [page.Section("k1", "K1", "text")], {"train@a": 61.0}, ("accuracy",), 2, MADE_WITH)
     assert "<script>" not in html
     assert "1 min 01 s, the sum of 1 of 2 stages" in html

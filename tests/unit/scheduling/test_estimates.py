@@ -41,6 +41,16 @@ def test_a_backbone_takes_its_pixels_at_the_benchs_rate():
     assert found.seconds == pytest.approx(estimates.OTHERS + 4_000 / BENCH["embedding"]["images_per_second"]["ours"])
 
 
+def test_rates_are_those_of_the_machine_that_each_was_measured_on(tmp_path, monkeypatch):
+    machine = BENCH["embedding"]["machine"] | {"cores": 8, "cpu": "Another"}
+    (tmp_path / "results.json").write_text(json.dumps(BENCH | {"embedding": BENCH["embedding"] | {"machine": machine}}))
+    here = estimates.Rates("book")
+    monkeypatch.setattr(estimates, "BENCH", tmp_path / "results.json")
+    assert estimates.Rates("book").backbone == pytest.approx(here.backbone / 4)
+    assert estimates.Rates("book").speeds == here.speeds
+    assert estimates.measured_on().endswith(", 2 cores and Another, 8 cores")
+
+
 def test_a_stage_that_ran_before_is_expected_to_take_as_long_again():
     assert estimates.of_stages(["train@vehicles"], "book", {"train@vehicles": 77.0})["train@vehicles"] == (77.0, estimates.BEFORE)
 

@@ -1,6 +1,7 @@
 """What DVC trips over after a kill; how a lock that was cut off is mended is in test_lockfile."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -81,6 +82,20 @@ def test_dvc_goes_on_after_it(tmp_path, monkeypatch, config):
     assert done.returncode == 0
     Repo().reproduce()
     assert (tmp_path / "b").read_text() == "1\n"
+
+
+@pytest.mark.parametrize(
+    ("config", "scm", "why"), [("[cache]\n    nonsense = 1\n", "true", "nonsense"), ("", "false", "not a git repository")]
+)
+def test_what_dvc_itself_would_refuse_is_one_line(tmp_path, config, scm, why):
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").write_text(f"[core]\n    no_scm = {scm}\n")
+    (tmp_path / ".dvc/config.local").write_text(config)
+    command = [sys.executable, "-m", "tools.recover"]
+    done = subprocess.run(command, cwd=tmp_path, env=clones.environment(PYTHONPATH=str(ROOT)), capture_output=True, text=True)
+    assert done.returncode == 1
+    assert re.fullmatch(rf"error: DVC: .*{why}.*\n", done.stderr, re.DOTALL)
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("started", [".", "photos"])
