@@ -47,9 +47,9 @@ def main(arguments: list[str] | None = None, scale: str = "book") -> None:
     options = parser.parse_args(arguments)
     os.chdir(places.top())
     with command.told(), repro.alone(COPIES / "lock", "make book"):
+        wanted = targets(ids(), options.only)
         refuse_uncommitted()
         seeds = options.seeds or [checks.load().seed]
-        wanted = targets(ids(), options.only)
         sittings = []
         for seed in seeds:
             copy = prepared(seed, scale)

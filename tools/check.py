@@ -55,7 +55,7 @@ def told() -> dict[str, Params]:
                 settings = pipelines[folder] = checks.load()
                 lines += [folder + line for line in [*described(settings), *gathered(settings)]]
             except ParamsError as error:  # one in what both pipelines share is told once
-                mistakes += [prefix + line for line in str(error).splitlines() if line not in mistakes]
+                mistakes += [prefix + line for line in str(error).splitlines() if line.removeprefix("../") not in mistakes]
             else:
                 written |= printed.metric_files(settings) | {f"history/{key}" for key in [*settings.train, *settings.transfer]}
                 for line in folders.warnings(settings):

@@ -29,7 +29,8 @@ README, PAGE, HTML = Path("README.md"), Path("docs/results.md"), Path("reports/b
 START, END = "<!-- results: written by `python -m tools.results` -->\n", "<!-- /results -->\n"
 PIPELINES = (Path(), Path("photos"))
 ORDER, VERDICTS = (FAILS, HOLDS, UNDECIDED), 8  # those in README
-ABOUT = "n images: one training each, whose spread p leaves out. Of several comparisons the weakest is shown."
+ABOUT = """{} of [{} claims](docs/results.md#the-chapters-claims). n images: one training each, whose spread p
+leaves out. Of several comparisons the weakest is shown."""
 OURS, OPERATIONS = "ours at the books' protocol", "10^15 operations"
 NUMBERS = ("printed", "p", OURS, "scale quick", "scale book", "n", OPERATIONS, "accuracy")  # columns
 
@@ -166,7 +167,11 @@ def telling(found: Sequence[Verdict]) -> str:
         )
         for each in chosen
     ]
-    return f"\n{ABOUT}\n\n{table(('verdict', 'claim', 'difference (95 %)', 'n', 'p'), rows)}" if rows else ""
+    return (
+        f"\n{ABOUT.format(len(rows), len(found))}\n\n{table(('verdict', 'claim', 'difference (95 %)', 'n', 'p'), rows)}"
+        if rows
+        else ""
+    )
 
 
 def shared(line: Line) -> tuple[str, str]:

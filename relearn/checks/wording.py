@@ -1,5 +1,6 @@
 """Mistakes in a YAML file in words: the key, the value, what is allowed; for broken YAML the line and the cure."""
 
+import difflib
 import re
 import types
 import typing
@@ -65,7 +66,9 @@ def of_mistake(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
     if union or location[-1] == "constrained-int":
         return f"{path}: {value!r} is neither auto nor a whole number from 1"
     if kind == "extra_forbidden":
-        return f"{path}: unknown key; allowed here: {', '.join(_fields_at(list(location[:-1]), model))}"
+        fields = _fields_at(list(location[:-1]), model)
+        near = "".join(f"did you mean {name}? " for name in difflib.get_close_matches(str(location[-1]), fields, n=1))
+        return f"{path}: unknown key; {near}allowed here: {', '.join(fields)}"
     if kind == "missing":
         return f"{path}: is missing"
     if kind == "string_pattern_mismatch" and "[a-z0-9_]" in problem["ctx"]["pattern"]:

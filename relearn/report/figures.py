@@ -18,6 +18,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
 PIXELS_PER_INCH = 108  # on the page, at most: letters of the same size in every figure
 LARGE = 700  # pixels: a figure from that width on has a row of the page for itself
+WIDEST = 1.2  # where the axis of differences of shares ends
 INK = "#010203"  # stands for the page's text colour until the SVG is written
 BLUE, ORANGE, GREEN, PINK = "#3b82f6", "#f97316", "#10b981", "#ec4899"
 TEN = ["#3b82f6", "#f97316", "#10b981", "#ec4899", "#8b5cf6", "#a16207", "#06b6d4", "#ef4444", "#84cc16", "#94a3b8"]
@@ -43,7 +44,7 @@ def curves(histories: Mapping[str, pd.DataFrame], column: str, y_label: str, pri
         style = "--" if chapter and name.endswith("sgd") else "-"
         trainings = [rows for _, rows in history.groupby("seed")] if "seed" in history else [history]
         for number, rows in enumerate(trainings):
-            marker = "o" if len(rows) < 20 else None
+            marker = None if len(rows) >= 20 else "s" if style == "--" else "o"
             axes.plot(rows["epoch"], rows[column], style, color=colour, marker=marker, markersize=3,
                       lw=1 if len(trainings) > 1 else None, label=None if number else name)  # fmt: skip
         if printed and name in printed:
@@ -243,11 +244,14 @@ def costs(table: pd.DataFrame) -> str:
     """Accuracy over the operations of a training: a dot each, with its name beside it."""
     figure, axes = _axes(5.4, 3.4)
     middle = np.sqrt(table["petaflop"].min() * table["petaflop"].max())
-    for row in table.to_dict("records"):
+    table = table.sort_values("accuracy")
+    gaps = [np.inf, *np.diff(table["accuracy"]), np.inf]
+    for row, below, above in zip(table.to_dict("records"), gaps, gaps[1:], strict=False):
         point = (row["petaflop"], row["accuracy"])
         axes.plot(*point, "o", color=BLUE, markersize=5)
         side, gap = ("right", -6) if row["petaflop"] > middle else ("left", 6)
-        axes.annotate(row["name"], point, (gap, 0), textcoords="offset points", fontsize=8, ha=side, va="center")
+        away = "top" if above < below else "bottom"  # from the nearest accuracy, whose name would run into this one
+        axes.annotate(row["name"], point, (gap, 0), textcoords="offset points", fontsize=8, ha=side, va=away)
     axes.set(xscale="log", xlabel="operations of the training, in units of 10$^{15}$", ylabel="accuracy on the test images")
     axes.xaxis.set_minor_formatter(NullFormatter())  # of less than a decade they would run into one another
     axes.margins(0.12)
@@ -273,7 +277,7 @@ def effects(table: pd.DataFrame, colours: Mapping[str, str]) -> str:
     axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:+g}" if value else "0")
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_yticks(range(len(table)), table["name"])
-    axes.set(xlabel="difference, percentage points", xlim=(-1, 1), ylim=(len(table) - 0.4, -0.6))
+    axes.set(xlabel="difference, percentage points", xlim=(-WIDEST, WIDEST), ylim=(len(table) - 0.4, -0.6))
     _legend(axes, len(colours))
     return _svg(figure, f"{len(table)} differences with 95 % intervals")
 

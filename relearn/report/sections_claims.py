@@ -22,7 +22,8 @@ def build(found: Sequence[Verdict]) -> list[Section]:
         Section(
             "claims", "Do the chapters' claims hold?",
             f"Of {len(found)} claims {counts[HOLDS]} hold, {counts[FAILS]} do not hold, {counts[UNDECIDED]} are undecided and "
-            f"{counts[MISSING]} are not yet run. Lines are 95 % intervals, grey is where the difference lies if the claim holds. "
+            f"{counts[MISSING]} are not yet run. Lines are 95 % intervals, grey is where the difference lies if the claim holds; "
+            "the scale is wider near 0. "
             "A claim is decided when p is below 5 %, after Holm's correction for all claims on the same table. With one "
             "training each it is tested on the images (McNemar, shares), not about other trainings; losses and curves need two.",
             [figures.effects(effects(drawn), COLOURS)] if drawn else [],
@@ -39,8 +40,8 @@ def effects(found: Sequence[Verdict]) -> pd.DataFrame:
             "effect": verdict.effect,
             "low": verdict.low,
             "high": verdict.high,
-            "from": -1.0 if verdict.region[0] is None else verdict.region[0],
-            "to": 1.0 if verdict.region[1] is None else verdict.region[1],
+            "from": -figures.WIDEST if verdict.region[0] is None else verdict.region[0],
+            "to": figures.WIDEST if verdict.region[1] is None else verdict.region[1],
             "verdict": verdict.verdict,
         }
         for verdict in found

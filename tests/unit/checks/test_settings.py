@@ -18,7 +18,7 @@ def test_the_projects_parameters_are_valid_at_every_scale(params_with, photos_wi
 
 @pytest.mark.parametrize(("changes", "message"), [
     ({"scale": "huge"}, "scale: 'huge' is none of smoke, quick, book"),
-    ({"sede": 1}, "sede: unknown key; allowed here: scale, seed, compute"),
+    ({"sede": 1}, "sede: unknown key; did you mean seed? allowed here: scale, seed, compute"),
     ({"compute.precision": "float16"}, "compute.precision: 'float16' is none of auto, float32, bfloat16"),
     ({"compute.threads": 0}, "compute.threads: 0 is neither auto nor a whole number from 1"),
     ({"compute.jobs": "all"}, "compute.jobs: 'all' is neither auto nor a whole number from 1"),
@@ -26,9 +26,9 @@ def test_the_projects_parameters_are_valid_at_every_scale(params_with, photos_wi
      "train.deep_sgd.optimizer.name: 'adadeltaa' is none of adadelta, adam, rmsprop, sgd"),
     ({"train.deep_sgd.momentun": 0.9}, "train.deep_sgd.momentun: unknown key; allowed here: optimizer, batch, epochs"),
     ({"train.fast94.optimizer.schedule.peek": 1},
-     "train.fast94.optimizer.schedule.peek: unknown key; allowed here: start, peak, end"),
+     "train.fast94.optimizer.schedule.peek: unknown key; did you mean peak? allowed here: start, peak, end"),
     ({"download.mnist.sources.0.uri": "x"},
-     "download.mnist.sources.0.uri: unknown key; allowed here: url, npm, pip, files, reader"),
+     "download.mnist.sources.0.uri: unknown key; did you mean url? allowed here: url, npm, pip, files, reader"),
     ({"train.deep_sgd.batch": 0}, "train.deep_sgd.batch: 0 is not allowed: input should be greater than or equal to 1"),
     ({"train.deep_sgd.batch": "64"}, "train.deep_sgd.batch: '64' is not allowed: input should be a valid integer"),
     ({"train.deep_sgd.batch": 64.0}, "train.deep_sgd.batch: 64.0 is not allowed: input should be a valid integer"),

@@ -21,7 +21,7 @@ WHOLE = {"chapter": "K1", "claim": "x", "where": "y", "first": "evaluate/a.accur
 
 
 @pytest.mark.parametrize(("fields", "message"), [
-    ({"secnd": "evaluate/b.accuracy"}, r"claims\.it\.secnd: unknown key; allowed here: chapter, claim, where, first, second,"),
+    ({"secnd": "evaluate/b.accuracy"}, r"claims\.it\.secnd: unknown key; did you mean second\? allowed here: chapter, claim, "),
     ({"says": "over"}, r"claims\.it\.says: 'over' is none of above, below, within$"),
     ({"first": "accuracy"}, r"claims\.it\.first\.0: 'accuracy' is not allowed: string should match"),
     ({"first": []}, r"claims\.it\.first: \[\] is not allowed: value should have at least 1 item"),
