@@ -26,6 +26,7 @@ LOGS = Path("logs/repro")
 CONNECT_SECONDS = 20.0
 LOOK_SECONDS = 1.0  # between two looks for workers that came or went
 WATCH_SECONDS = 0.5
+PACE_SECONDS = 60.0  # of stages that are taken to have lasted as long as was expected
 ONE_AT_A_TIME = threading.Lock()  # in a worker with several threads
 
 
@@ -96,7 +97,7 @@ def run(plan: Plan, jobs: int, scheduler: str | None = None, force: bool = False
                         agenda.done(name)
                         ended.seconds |= {name: done.seconds} if done.ran else {}
                     seconds = sum(plan.seconds[other] for other in (*running.values(), *agenda.waits))
-                    _tell(name, done, len(running) + len(agenda.waits), seconds / max(1, workers))
+                    _tell(name, done, len(running) + len(agenda.waits), pace(plan, ended) * seconds / max(1, workers))
         except (CancelledError, CommClosedError) as error:
             raise OSError("the scheduler was lost; the same command resumes from here") from error
         except KeyboardInterrupt:
@@ -105,6 +106,11 @@ def run(plan: Plan, jobs: int, scheduler: str | None = None, force: bool = False
         finally:
             client.cancel(list(running))
     return ended
+
+
+def pace(plan: Plan, ended: Ended) -> float:
+    """How many times as long as the plan expects stages have taken so far; near 1 while they were short."""
+    return (PACE_SECONDS + sum(ended.seconds.values())) / (PACE_SECONDS + sum(plan.seconds[name] for name in ended.seconds))
 
 
 def stage(name: str, folder: str, force: bool) -> Done:

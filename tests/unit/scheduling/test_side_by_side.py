@@ -36,6 +36,13 @@ def test_the_end_names_every_stage_that_failed_and_what_was_left_out():
     )
 
 
+def test_what_is_left_is_expected_to_be_as_slow_as_what_has_ended():
+    plan = Plan({"a": [], "b": [], "c": []}, {"a": 120.0, "b": 120.0, "c": 60.0})
+    assert side_by_side.pace(plan, Ended()) == 1
+    assert side_by_side.pace(plan, Ended(seconds={"a": 270.0, "b": 270.0})) == 2
+    assert side_by_side.pace(plan, Ended(seconds={"c": 60.0})) == 1
+
+
 def test_a_reason_is_what_caused_dvcs_error_in_a_line():
     inner = RuntimeError("failed to run: python x.py,\n  exited with 1")
     outer = RuntimeError("failed to reproduce 'x'")
