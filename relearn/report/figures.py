@@ -250,8 +250,8 @@ def costs(table: pd.DataFrame) -> str:
         point = (row["petaflop"], row["accuracy"])
         axes.plot(*point, "o", color=BLUE, markersize=5)
         side, gap = ("right", -6) if row["petaflop"] > middle else ("left", 6)
-        away = "top" if above < below else "bottom"  # from the nearest accuracy, whose name would run into this one
-        axes.annotate(row["name"], point, (gap, 0), textcoords="offset points", fontsize=8, ha=side, va=away)
+        away = -5 if above < below else 5  # from the nearest accuracy, whose name would run into this one
+        axes.annotate(row["name"], point, (gap, away), textcoords="offset points", fontsize=8, ha=side, va="center")
     axes.set(xscale="log", xlabel="operations of the training, in units of 10$^{15}$", ylabel="accuracy on the test images")
     axes.xaxis.set_minor_formatter(NullFormatter())  # of less than a decade they would run into one another
     axes.margins(0.12)
