@@ -245,13 +245,14 @@ def costs(table: pd.DataFrame) -> str:
     figure, axes = _axes(5.4, 3.4)
     middle = np.sqrt(table["petaflop"].min() * table["petaflop"].max())
     table = table.sort_values("accuracy")
-    gaps = [np.inf, *np.diff(table["accuracy"]), np.inf]
-    for row, below, above in zip(table.to_dict("records"), gaps, gaps[1:], strict=False):
-        point = (row["petaflop"], row["accuracy"])
-        axes.plot(*point, "o", color=BLUE, markersize=5)
+    line = 0.05 * (table["accuracy"].max() - table["accuracy"].min())  # a name's height: none is nearer to the one below
+    height = -np.inf
+    for row in table.to_dict("records"):
+        height = max(row["accuracy"], height + line)
+        axes.plot(row["petaflop"], row["accuracy"], "o", color=BLUE, markersize=5)
         side, gap = ("right", -6) if row["petaflop"] > middle else ("left", 6)
-        away = -5 if above < below else 5  # from the nearest accuracy, whose name would run into this one
-        axes.annotate(row["name"], point, (gap, away), textcoords="offset points", fontsize=8, ha=side, va="center")
+        at = (row["petaflop"], height)
+        axes.annotate(row["name"], at, (gap, 0), textcoords="offset points", fontsize=8, ha=side, va="center")
     axes.set(xscale="log", xlabel="operations of the training, in units of 10$^{15}$", ylabel="accuracy on the test images")
     axes.xaxis.set_minor_formatter(NullFormatter())  # of less than a decade they would run into one another
     axes.margins(0.12)
