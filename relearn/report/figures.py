@@ -252,7 +252,9 @@ def costs(table: pd.DataFrame) -> str:
         axes.plot(row["petaflop"], row["accuracy"], "o", color=BLUE, markersize=5)
         side, gap = ("right", -6) if row["petaflop"] > middle else ("left", 6)
         at = (row["petaflop"], height)
-        axes.annotate(row["name"], at, (gap, 0), textcoords="offset points", fontsize=8, ha=side, va="center")
+        axes.annotate(
+            row["name"], at, (gap, 0), textcoords="offset points", fontsize=8, ha=side, va="center", annotation_clip=False
+        )
     axes.set(xscale="log", xlabel="operations of the training, in units of 10$^{15}$", ylabel="accuracy on the test images")
     axes.xaxis.set_minor_formatter(NullFormatter())  # of less than a decade they would run into one another
     axes.margins(0.12)
