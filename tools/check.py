@@ -83,13 +83,14 @@ def described(settings: Params) -> list[str]:
 
 def claimed(written: set[str]) -> list[str]:
     """A line about claims whose experiments are in neither pipeline, if any. ParamsError with a line for each mistake."""
+    claims = schema.read()
     ids = sorted({row.id for folder in ("", "photos") for row in printed.read(Path(folder) / printed.FILE)})
     if unknown := [f"claims.yaml: {key}.chapter: {claim.chapter!r} is none of {', '.join(ids)}"
-                   for key, claim in schema.read().items() if claim.chapter not in ids]:  # fmt: skip
+                   for key, claim in claims.items() if claim.chapter not in ids]:  # fmt: skip
         raise ParamsError("\n".join(unknown))
     without = {
         key: [each for each in [*claim.first, *(claim.second or [])] if each.partition(".")[0] not in written]
-        for key, claim in schema.read().items()
+        for key, claim in claims.items()
     }
     named = [f"{key} ({', '.join(measures)})" for key, measures in without.items() if measures]
     more = f" and {len(named) - NAMED} more claims" if len(named) > NAMED else ""

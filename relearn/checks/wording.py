@@ -46,12 +46,11 @@ def of_file(path: Path, error: Exception) -> str:
         return f"{place}: character {error.character:#x}, {error.reason}: take it away, or save the file as UTF-8"
     if not isinstance(error, MarkedYAMLError) or error.problem_mark is None:
         return f"{path}: {' '.join(str(error).split())}"
-    problem = " ".join(str(error.problem).split()).partition(" with value ")[
-        0
-    ]  # a duplicate key's, which the parser has not read
+    said = " ".join(str(error.problem).split())
+    problem = said.partition(" with value ")[0]  # a duplicate key's, which the parser has not read
     opened = error.context_mark or error.problem_mark
     mark = opened if error.context in BEGINS_THERE else error.problem_mark
-    cure = next((cure for said, cure in CURES.items() if said in problem), "compare it with the lines around it")
+    cure = next((cure for part, cure in CURES.items() if part in problem), "compare it with the lines around it")
     if re.search("^<<<<<<< ", Path(mark.name).read_text(), re.MULTILINE):
         cure = "the file has conflicts of a merge: keep one side of each"
     return f"{mark.name}, line {mark.line + 1}, column {mark.column + 1}: {problem}: {cure.format(opened=opened.line + 1)}"

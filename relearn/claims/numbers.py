@@ -77,8 +77,9 @@ def read(results: Path, measure: str, claim: Claim) -> Numbers:
         return Numbers(means, note="each training is the mean of a seed's repeats")
     numbers = Numbers()
     summary = None
+    folders = kept.seeds(results)
     for seed, record in found.items():
-        folder = kept.seeds(results)[seed]
+        folder = folders[seed]
         if record.get("repeats", 1) > 1:
             each = repeats(folder / f"plots/{file}.csv", column)
             numbers.trainings.update({(seed, repeat): value for repeat, value in each.items()})

@@ -245,7 +245,7 @@ def costs(table: pd.DataFrame) -> str:
     figure, axes = _axes(5.4, 3.4)
     middle = np.sqrt(table["petaflop"].min() * table["petaflop"].max())
     table = table.sort_values("accuracy")
-    line = 0.05 * (table["accuracy"].max() - table["accuracy"].min())  # a name's height: none is nearer to the one below
+    line = 0.05 * (np.ptp(table["accuracy"]) or 0.1)  # a name's height: none is nearer to the one below
     height = -np.inf
     for row in table.to_dict("records"):
         height = max(row["accuracy"], height + line)
