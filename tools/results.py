@@ -8,6 +8,7 @@ Writes reports/book/index.html; in short what stands between two markers in READ
 """
 
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -29,8 +30,7 @@ README, PAGE, HTML = Path("README.md"), Path("docs/results.md"), Path("reports/b
 START, END = "<!-- results: written by `python -m tools.results` -->\n", "<!-- /results -->\n"
 PIPELINES = (Path(), Path("photos"))
 ORDER, VERDICTS = (FAILS, HOLDS, UNDECIDED), 10  # those in README
-ABOUT = """{} of [{} claims](docs/results.md#the-chapters-claims). n images: one training each, whose spread p
-leaves out. Of several comparisons the weakest is shown."""
+ABOUT = "{} Some of them, of several comparisons the weakest ([all](docs/results.md#the-chapters-claims)):"
 OURS, OPERATIONS = "ours at the books' protocol", "10^15 operations"
 NUMBERS = ("printed", "p", OURS, "scale quick", "scale book", "n", OPERATIONS, "accuracy")  # columns
 
@@ -157,21 +157,10 @@ def telling(found: Sequence[Verdict]) -> str:
     first = {each.chapter: each for each in reversed(decided)}  # of each id
     chosen = sorted(first.values(), key=decided.index)
     chosen = sorted([*chosen, *(each for each in decided if each not in chosen)][:VERDICTS], key=list(found).index)
-    rows = [
-        (
-            each.verdict,
-            f"{each.chapter}: {each.claim}",
-            sections_claims.difference(each),
-            f"{each.n:,} {each.unit}",
-            sections_claims.probability(each.p),
-        )
-        for each in chosen
-    ]
-    return (
-        f"\n{ABOUT.format(len(rows), len(found))}\n\n{table(('verdict', 'claim', 'difference (95 %)', 'n', 'p'), rows)}"
-        if rows
-        else ""
-    )
+    names = ("verdict", "claim", "difference", "n", "p")
+    rows = [[row[name] for name in names] for row in sections_claims.rows(chosen)]
+    about = textwrap.fill(ABOUT.format(sections_claims.counted(found)), 100)
+    return f"\n{about}\n\n{table((*names[:2], 'difference (95 %)', *names[3:]), rows)}" if rows else ""
 
 
 def shared(line: Line) -> tuple[str, str]:

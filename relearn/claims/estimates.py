@@ -1,5 +1,6 @@
 """A difference with its standard error, by the test that fits what there is of it; how far it is from a claim's boundary."""
 
+import bisect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from relearn.scoring import scores
 
 LEVEL = 0.05
 POWER = 0.8
-MOST = 10_000  # trainings that are still named
+MOST = 1_000_000  # trainings, or images, that are still named
 
 Unit = Literal["trainings", "images"]
 
@@ -23,7 +24,8 @@ class Estimate:
 
     error: infinite where nothing tells it, and then there is no `test`. n: of units, the smaller one of two. spread: the
     deviation of one, so that the error with n units is spread / sqrt(n). exact: p of no difference, where a test gives it by
-    counting. right: of a single share, of how many of the n images it is: then p and interval are exact, too.
+    counting, which the interval need not agree with to the last digit. right: of a single share, of how many of the n images it
+    is: then p and interval are exact, and agree.
     """
 
     test: str
@@ -33,7 +35,6 @@ class Estimate:
     unit: Unit
     freedom: float = math.inf
     spread: float = 0.0
-    groups: int = 1  # samples of n units; each costs a degree of freedom
     exact: float | None = None
     right: int | None = None
     comparisons: int = 1  # of which this one was picked as the weakest
@@ -53,10 +54,11 @@ class Estimate:
         return min(self.effect - region[0], region[1] - self.effect)
 
     def p(self, region: tuple[float, float]) -> float:
-        """Two-sided p of an effect on the nearer boundary of `region`: below 5 % where the 95 % interval leaves it out."""
+        """Two-sided p of an effect on the nearer boundary of `region`: twice the smaller tail."""
         nearer = min(region, key=lambda boundary: abs(self.effect - boundary))
         if self.right is not None:
-            return float(stats.binomtest(self.right, self.n, min(max(nearer, 0.0), 1.0)).pvalue)
+            tails = stats.binom(self.n, min(max(nearer, 0.0), 1.0))
+            return min(1.0, 2 * float(min(tails.cdf(self.right), tails.sf(self.right - 1))))
         if self.exact is not None and not nearer:
             return self.exact
         if not self.error:
@@ -64,20 +66,26 @@ class Estimate:
         return float(2 * stats.t.sf(abs(self.effect - nearer) / self.error, self.freedom))
 
     def needed(self, region: tuple[float, float], level: float = LEVEL) -> int | None:
-        """How many trainings with an effect and spread as observed pass the test at `level` with a probability of 80 %.
+        """How many units with an effect and spread as observed pass the test at `level` with a probability of 80 %.
 
-        None where it is beyond all reason, and of images: nobody has more of them than the test set.
+        More than there are; None where it is beyond all reason.
         """
-        depth = abs(self.depth(region))
-        if self.unit == "images" or not depth or math.isinf(self.error):
+        if not self.depth(region) or math.isinf(self.error):
             return None
-        quantiles = np.array([1 - level / 2, POWER])
-        n = max(2, math.ceil((stats.norm.ppf(quantiles).sum() * self.spread / depth) ** 2))
-        while n <= MOST:
-            if n >= (stats.t.ppf(quantiles, self.groups * (n - 1)).sum() * self.spread / depth) ** 2:
-                return n
-            n += 1
-        return None
+        more = range(self.n + 1, MOST + 1)
+        place = bisect.bisect_left(more, POWER, key=lambda n: self.power(n, region, level))
+        return more[place] if place < len(more) else None
+
+    def power(self, n: int, region: tuple[float, float], level: float) -> float:
+        """The probability that n units with this effect and spread pass: on the claim's side of each boundary, or beyond one."""
+        freedom = self.freedom * (n - 1) / (self.n - 1) if self.n > 1 else self.freedom
+        quantile = stats.t.ppf(1 - level / 2, freedom)
+        depth = self.depth(region)
+        gaps = (
+            [gap for gap in (self.effect - region[0], region[1] - self.effect) if math.isfinite(gap)] if depth > 0 else [-depth]
+        )
+        passed = [stats.nct.sf(quantile, freedom, gap * math.sqrt(n) / self.spread) for gap in gaps]
+        return float(sum(passed) - len(passed) + 1)
 
 
 def welch(first: tuple[float, float, int], second: tuple[float, float, int]) -> Estimate:
@@ -87,7 +95,7 @@ def welch(first: tuple[float, float, int], second: tuple[float, float, int]) -> 
     error = math.sqrt(v1 + v2)
     freedom = (v1 + v2) ** 2 / (v1**2 / (n1 - 1) + v2**2 / (n2 - 1)) if error else math.inf
     note = f"{n1} and {n2} trainings" if n1 != n2 else ""
-    return Estimate("Welch's t", one - two, error, min(n1, n2), "trainings", freedom, math.hypot(s1, s2), 2, note=note)
+    return Estimate("Welch's t", one - two, error, min(n1, n2), "trainings", freedom, math.hypot(s1, s2), note=note)
 
 
 def of_values(values: Sequence[float] | np.ndarray, test: str, unit: Unit) -> Estimate:
@@ -106,7 +114,7 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> Estimate:
     b, c, total = only_first + 0.5, only_second + 0.5, n + 2
     error = math.sqrt(b + c - (b - c) ** 2 / total) / total
     effect = (only_first - only_second) / n
-    return Estimate("McNemar", effect, error, n, "images", exact=float(counted["mcnemar_p"]))
+    return Estimate("McNemar", effect, error, n, "images", spread=error * math.sqrt(n), exact=float(counted["mcnemar_p"]))
 
 
 def proportions(first: tuple[float, int], second: tuple[float, int] | None) -> Estimate:
@@ -116,10 +124,12 @@ def proportions(first: tuple[float, int], second: tuple[float, int] | None) -> E
     """
     share, n = first
     if second is None:
-        return Estimate("binomial", share, math.sqrt(share * (1 - share) / n), n, "images", right=round(share * n))
+        spread = math.sqrt(share * (1 - share))
+        return Estimate("binomial", share, spread / math.sqrt(n), n, "images", spread=spread, right=round(share * n))
     adjusted = [((share * n + 1) / (n + 2), n + 2) for share, n in (first, second)]
     error = math.sqrt(sum(p * (1 - p) / n for p, n in adjusted))
-    return Estimate("two shares", share - second[0], error, min(n, second[1]), "images")
+    fewer = min(n, second[1])
+    return Estimate("two shares", share - second[0], error, fewer, "images", spread=error * math.sqrt(fewer))
 
 
 def holm(ps: Mapping[str, float]) -> dict[str, float]:

@@ -12,7 +12,8 @@ from relearn.claims.numbers import SAME, Numbers, Share
 from relearn.claims.schema import Claim
 
 HOLDS, FAILS, UNDECIDED, MISSING = "holds", "does not hold", "undecided", "not yet run"
-PAIRS = 3  # seeds in common with which a paired test loses less by its fewer degrees of freedom than it gains
+CLOSE = 1e-4  # the least p after the correction with which that before it is told
+PAIRS = 6  # seeds in common from which on a paired test loses little by its fewer degrees of freedom
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Verdict:
 
     effect, low, high: the difference in the units of its metric and its 95 % interval. n: of `unit`. p: two-sided, of an effect
     on the nearer boundary of `region`, Holm's correction within the family made. decide_at: for an undecided one the number of
-    trainings that would decide. low, high and p are None where there is nothing to test by, and `note` says what is missing.
+    units that would decide. low, high and p are None where there is nothing to test by, and `note` says what is missing.
     """
 
     id: str
@@ -46,14 +47,14 @@ def verdicts(results: Path, file: Path = schema.FILE) -> list[Verdict]:
     """A verdict for each claim of `file`, in its order. ParamsError for a mistake in it."""
     claims = schema.read(file)
     found = {key: weakest(results, claim) for key, claim in claims.items()}
-    tested = {key: estimate for key, estimate in found.items() if estimate}
     families: dict[str, dict[str, float]] = defaultdict(dict)
-    for key, estimate in tested.items():
-        if estimate.test:
-            families[family(claims[key])][key] = chance(estimate, claims[key])
+    for key, estimate in found.items():  # what is not run yet counts, too: a verdict must not change by it
+        families[family(claims[key])][key] = chance(estimate, claims[key]) if estimate and estimate.test else 1.0
     corrected = {key: p for group in families.values() for key, p in estimates.holm(group).items()}
     return [
-        verdict(key, claim, tested[key], corrected.get(key), families[family(claim)]) if key in tested else missing(key, claim)
+        verdict(key, claim, estimate, corrected[key], families[family(claim)])
+        if (estimate := found[key])
+        else missing(key, claim)
         for key, claim in claims.items()
     ]
 
@@ -74,19 +75,20 @@ def bounded(claim: Claim) -> tuple[float | None, float | None]:
     return low, high
 
 
-def verdict(key: str, claim: Claim, estimate: Estimate, p: float | None, group: Mapping[str, float]) -> Verdict:
-    """The verdict on an estimate whose corrected p is given, None without a test. group: uncorrected p of its family."""
+def verdict(key: str, claim: Claim, estimate: Estimate, corrected: float, group: Mapping[str, float]) -> Verdict:
+    """The verdict on an estimate. corrected: its p after the correction; group: the p of its family before."""
     inside = estimate.depth(claim.region) > 0
-    says = UNDECIDED if p is None or p >= LEVEL else HOLDS if inside else FAILS
+    p = corrected if estimate.test else None
+    says = UNDECIDED if corrected >= LEVEL else HOLDS if inside else FAILS
     tests = len(group) * (1 if inside else estimate.comparisons)
-    raw = f"p = {group[key]:.2g} before the correction for {len(group)} tests" if p is not None and len(group) > 1 else ""
-    needed = estimate.needed(claim.region, LEVEL / tests) if p is not None and says == UNDECIDED else None
-    more = "more seeds may decide" if says == UNDECIDED and estimate.unit == "images" else ""
+    close = p is not None and p >= CLOSE and len(group) > 1
+    raw = f"p = {group[key]:.2g} before the correction for {len(group)} tests" if close else ""
+    needed = estimate.needed(claim.region, LEVEL / tests) if says == UNDECIDED else None
     low, high = (None, None) if p is None else estimate.interval
+    note = "; ".join(filter(None, (claim.note, estimate.note, raw)))
     return Verdict(
-        key, claim.chapter, claim.claim, estimate.test, estimate.effect, low, high, estimate.n, p, says,
-        "; ".join(filter(None, (claim.note, estimate.note, raw, more))), needed, estimate.unit, claim.where, bounded(claim),
-        claim.share,
+        key, claim.chapter, claim.claim, estimate.test, estimate.effect, low, high, estimate.n, p, says, note, needed,
+        estimate.unit, claim.where, bounded(claim), claim.share,
     )  # fmt: skip
 
 
@@ -181,8 +183,6 @@ def untested(first: Numbers, second: Numbers | None, claim: Claim) -> Estimate:
 def over_trainings(first: Numbers, second: Numbers | None, paired: bool) -> Estimate:
     """Student's or Welch's t; paired by what both have in common where there is enough."""
     if second is None:
-        if first.summary:
-            return replace(estimates.welch(first.summary, (0.0, 0.0, first.n)), test="Student's t", freedom=first.n - 1, groups=1)
         return estimates.of_values(list(first.trainings.values()), "Student's t", "trainings")
     common = sorted(first.trainings.keys() & second.trainings.keys())
     if paired and len(common) >= PAIRS:
@@ -193,9 +193,7 @@ def over_trainings(first: Numbers, second: Numbers | None, paired: bool) -> Esti
 
 def of_shares(first: Share, second: Share | None, same: bool) -> Estimate:
     """Shares of images by one training each: McNemar where they are the same images and each answer is kept."""
-    note = "one training each, whose spread is not in it"
     if second and first.right is not None and second.right is not None and first.identity == second.identity:
-        return replace(estimates.mcnemar(first.right, second.right), note=note)
+        return estimates.mcnemar(first.right, second.right)
     estimate = estimates.proportions((first.value, first.images), (second.value, second.images) if second else None)
-    unpaired = "; as of two samples, since which images each got right is not kept" if same and second else ""
-    return replace(estimate, note=note + unpaired)
+    return replace(estimate, note="as of two samples, since which images each got right is not kept" if same and second else "")

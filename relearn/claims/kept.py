@@ -5,6 +5,7 @@ dvc.lock they come from; and runs.json, which says of each stage on what it ran.
 seed_14-<processor>/, to compare; no table is made from it.
 """
 
+import functools
 import math
 import re
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from ruamel.yaml import YAML
 
 from relearn.data import records
 from relearn.params import whole
@@ -51,13 +53,26 @@ def runs(folder: Path) -> dict[str, dict[str, Any]]:
     return records.read_json(folder / RUNS) if (folder / RUNS).is_file() else {}
 
 
+def share_a_start(name: str, book: Path = BOOK) -> bool:
+    """Whether all repeats of a seed of `finetune/freeze_all` start from the same network: then each seed's mean counts once."""
+    kind, _, key = name.partition("/")
+    return kind == "finetune" and any(key in fine_tuned(path.read_text()) for path in files(whole.FILE.name, book).values())
+
+
+@functools.cache
+def fine_tuned(text: str) -> frozenset[str]:
+    """The networks that a params.yaml fine-tunes; `repeat`, whose results are beside theirs, begins each from scratch."""
+    return frozenset(YAML(typ="safe", pure=True).load(text).get("finetune", {}))
+
+
 def value(metric: str, book: Path = BOOK) -> Value:
-    """The value of `evaluate/lenet.accuracy`, over all seeds, and over the repeats within them where a file has some."""
+    """The value of `evaluate/lenet.accuracy`, over all seeds, and over the repeats within them where each is independent."""
     name, _, column = metric.rpartition(".")
     kept = [record for path in files(f"metrics/{name}.json", book).values() if column in (record := records.read_json(path))]
     means = [record[column] for record in kept]
     error = f"standard_error{column.removeprefix('accuracy')}"  # accuracy_300 has standard_error_300
-    if kept and error in kept[0] and column.startswith("accuracy"):
+    alone = len(kept) == 1 or not share_a_start(name, book)
+    if kept and error in kept[0] and column.startswith("accuracy") and alone:
         return pooled(means, [record[error] or 0.0 for record in kept], [record["repeats"] for record in kept])
     if len(means) > 1 and None not in means:
         deviation = float(np.std(means, ddof=1)) / math.sqrt(len(means))

@@ -1,6 +1,5 @@
 """What results/book has of a measure: its value in each training, and the images or epochs behind each."""
 
-import math
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -40,21 +39,20 @@ class Numbers:
 
     trainings: dict[Training, float] = field(default_factory=dict)
     behind: dict[int, Share] = field(default_factory=dict)
-    summary: tuple[float, float, int] | None = None  # mean, deviation and n, where only these are kept of repeats
     note: str = ""
 
     @property
     def n(self) -> int:
-        return self.summary[2] if self.summary else len(self.trainings)
+        return len(self.trainings)
 
     @property
     def mean(self) -> float:
-        return self.summary[0] if self.summary else float(np.mean(list(self.trainings.values())))
+        return float(np.mean(list(self.trainings.values())))
 
     @property
     def deviation(self) -> float:
         """Standard deviation over the trainings; needs two."""
-        return self.summary[1] if self.summary else float(np.std(list(self.trainings.values()), ddof=1))
+        return float(np.std(list(self.trainings.values()), ddof=1))
 
 
 def read(results: Path, measure: str, claim: Claim) -> Numbers:
@@ -72,32 +70,26 @@ def read(results: Path, measure: str, claim: Claim) -> Numbers:
             raise ValueError(f"{path}: has no {column!r}; it has {', '.join(record)}")
         if record[column] is not None:
             found[seed] = record
-    if file.startswith("finetune/") and len(found) > 1:  # the repeats of a seed start from the same network of vehicles
+    if len(found) > 1 and kept.share_a_start(file, results):
         means: dict[Training, float] = {(seed,): float(record[column]) for seed, record in found.items()}
         return Numbers(means, note="each training is the mean of a seed's repeats")
     numbers = Numbers()
-    summary = None
     folders = kept.seeds(results)
     for seed, record in found.items():
         folder = folders[seed]
         if record.get("repeats", 1) > 1:
             each = repeats(folder / f"plots/{file}.csv", column)
             numbers.trainings.update({(seed, repeat): value for repeat, value in each.items()})
-            error = record.get(column.replace("accuracy", "standard_error", 1))
-            if not summary and error is not None:
-                summary = record[column], error * math.sqrt(record["repeats"]), record["repeats"]
             continue
         share = share_of(folder, file, column, record, claim.images)
         numbers.trainings[(seed,)] = share.value if share else float(record[column])
         if share:
             numbers.behind[seed] = share
-    return numbers if numbers.trainings else Numbers(summary=summary)
+    return numbers
 
 
 def repeats(path: Path, column: str) -> dict[int, float]:
-    """A value for each repeat of `finetune` or `learning_curve`; none without the table."""
-    if not path.is_file():
-        return {}
+    """A value for each repeat of `finetune` or `learning_curve`."""
     table = pd.read_csv(path)
     if "images" in table:  # of `learning_curve`: accuracy_300, or accuracy for the most
         column, _, count = column.partition("_")

@@ -16,20 +16,32 @@ def build(found: Sequence[Verdict]) -> list[Section]:
     """The section on these verdicts; none without claims."""
     if not found:
         return []
-    counts = Counter(verdict.verdict for verdict in found)
     drawn = [verdict for verdict in found if verdict.p is not None and verdict.share]
     return [
         Section(
             "claims", "Do the chapters' claims hold?",
-            f"Of {len(found)} claims {counts[HOLDS]} hold, {counts[FAILS]} do not hold, {counts[UNDECIDED]} are undecided and "
-            f"{counts[MISSING]} are not yet run. Lines are 95 % intervals, grey is where the difference lies if the claim holds; "
+            f"{counted(found)} Lines are 95 % intervals, grey is where the difference lies if the claim holds; "
             "the scale is wider near 0. "
             "A claim is decided when p is below 5 %, after Holm's correction for all claims on the same table. With one "
-            "training each it is tested on the images (McNemar, shares), not about other trainings; losses and curves need two.",
+            "training each it is tested on the images (McNemar, shares): another training might decide otherwise. "
+            "Losses and curves need two.",
             [figures.effects(effects(drawn), COLOURS)] if drawn else [],
             table=rows(found), table_title="Every claim, its test and its verdict",
         )
     ]  # fmt: skip
+
+
+def counted(found: Sequence[Verdict]) -> str:
+    """How many claims there are of each verdict, in a sentence."""
+    counts = Counter(verdict.verdict for verdict in found)
+    single = sum(of_one_training(verdict) for verdict in found)
+    return (f"Of {len(found)} claims {counts[HOLDS]} hold and {counts[FAILS]} do not, {single} of these in one training each; "
+            f"{counts[UNDECIDED]} are undecided, {counts[MISSING]} not yet run.")  # fmt: skip
+
+
+def of_one_training(verdict: Verdict) -> bool:
+    """Whether a claim is decided by the images of one training each, and so may be otherwise in another."""
+    return verdict.unit == "images" and verdict.verdict in (HOLDS, FAILS)
 
 
 def effects(found: Sequence[Verdict]) -> pd.DataFrame:
@@ -56,12 +68,26 @@ def rows(found: Sequence[Verdict]) -> list[dict[str, str]]:
             "difference": difference(verdict),
             "claimed": claimed(verdict),
             "test": verdict.test,
-            "n": f"{verdict.n:,} {verdict.unit}" if verdict.n else "",
+            "n": counted_units(verdict),
             "p": probability(verdict.p),
-            "verdict": verdict.verdict + (f" (n = {verdict.decide_at:,} would decide)" if verdict.decide_at else ""),
+            "verdict": decided(verdict),
         }
         for verdict in found
     ]
+
+
+def counted_units(verdict: Verdict) -> str:
+    """`10,000 images`, `1 training`, nothing for what was not run."""
+    if not verdict.n or not verdict.unit:
+        return ""
+    return f"{verdict.n:,} {verdict.unit if verdict.n > 1 else verdict.unit[:-1]}"
+
+
+def decided(verdict: Verdict) -> str:
+    """`holds (one training each)`, `undecided (n = 29 trainings would decide)`."""
+    if verdict.decide_at:
+        return f"{verdict.verdict} (n = {verdict.decide_at:,} {verdict.unit} would decide)"
+    return verdict.verdict + (" (one training each)" if of_one_training(verdict) else "")
 
 
 def difference(verdict: Verdict) -> str:

@@ -20,6 +20,9 @@ class Results:
     def metrics(self, seed: int | str, name: str, **record: Any) -> None:
         self._write(f"seed_{seed}/metrics/{name}.json", json.dumps(record))
 
+    def params(self, seed: int, **blocks: Any) -> None:
+        self._write(f"seed_{seed}/params.yaml", yaml.safe_dump(blocks))
+
     def table(self, seed: int, name: str, header: str, *rows: str) -> None:
         self._write(f"seed_{seed}/plots/{name}.csv", "\n".join((header, *rows)) + "\n")
 

@@ -75,12 +75,9 @@ def test_two_shares_have_agresti_and_caffos_error():
 
 
 def test_one_share_is_the_exact_binomial_test_with_clopper_and_pearsons_interval():
-    """388 of 400 against .95: p sums what is no likelier than 388, the interval is of the beta distribution."""
+    """388 of 400 against .95: p is twice what is no less than 388, the interval is of the beta distribution."""
     found = estimates.proportions((0.97, 400), None)
-    each = stats.binom.pmf(np.arange(401), 400, 0.95)
-    p = found.p((0.95, math.inf))
-    assert p == pytest.approx(each[each <= each[388] * (1 + 1e-9)].sum())
-    assert p == pytest.approx(0.066, abs=5e-4)
+    assert found.p((0.95, math.inf)) == pytest.approx(2 * stats.binom.pmf(np.arange(388, 401), 400, 0.95).sum())
     assert found.interval == pytest.approx((stats.beta.ppf(0.025, 388, 13), stats.beta.ppf(0.975, 389, 12)))
     assert (found.effect, found.test) == (0.97, "binomial")
 
@@ -90,6 +87,13 @@ def test_one_share_is_the_exact_binomial_test_with_clopper_and_pearsons_interval
 )
 def test_one_share_is_judged_at_every_boundary(share, boundary, p):
     assert estimates.proportions((share, 10), None).p((boundary, math.inf)) == pytest.approx(p)
+
+
+@pytest.mark.parametrize("right", range(926, 975))
+def test_one_shares_p_and_interval_agree(right):
+    """936 of 1,000 against .95 is one where they do not by the likelihood."""
+    found = estimates.proportions((right / 1000, 1000), None)
+    assert (found.p((0.95, math.inf)) < 0.05) == (not found.interval[0] <= 0.95 <= found.interval[1])
 
 
 @pytest.mark.parametrize("region", [(0.0, math.inf), (0.02, math.inf), (-math.inf, -0.05), (-0.02, 0.02), (0.12, 0.18)])
@@ -108,7 +112,7 @@ def test_an_effect_without_spread_is_certain_unless_it_is_on_the_boundary():
 @pytest.mark.parametrize(("d", "n"), [(0.5, 64), (0.8, 26), (1.0, 17)])
 def test_n_of_two_groups_is_that_of_cohens_tables(d, n):
     """Cohen (1988), table 2.4.1: two-sided 5 %, power 80 %."""
-    assert Estimate("", d, 0.1, 3, "trainings", 4, math.sqrt(2), 2).needed(ABOVE) == n
+    assert Estimate("", d, 0.1, 3, "trainings", 4, math.sqrt(2)).needed(ABOVE) == n
 
 
 def test_n_of_pairs_is_the_textbooks():
@@ -123,14 +127,38 @@ def test_a_stricter_level_needs_more_and_a_nearer_boundary_too():
     assert (found.needed((0.2, math.inf)) or 0) > usual
 
 
+def test_n_of_images_is_the_textbooks():
+    """Of two shares .6 and .5, Fleiss: (1.96 + .84)^2 (.6 x .4 + .5 x .5) / .1^2. Of one, .6 against .5: the same of .6 x .4."""
+    assert estimates.proportions((0.6, 100), (0.5, 100)).needed(ABOVE) == pytest.approx(2.8016**2 * 0.49 / 0.01, rel=0.02)
+    assert estimates.proportions((0.6, 100), None).needed((0.5, math.inf)) == pytest.approx(2.8016**2 * 0.24 / 0.01, abs=1)
+
+
+def test_n_of_no_difference_has_to_pass_both_boundaries():
+    """Julious (2004): (1.96 + 1.28)^2 / .1^2 with z of 90 %, since either boundary may fail half as often."""
+    found = Estimate("", 0.0, 0.1, 3, "trainings", 2, 1.0)
+    assert found.needed((-0.1, 0.1)) == pytest.approx((1.95996 + 1.28155) ** 2 / 0.01, rel=0.005)
+
+
+def test_the_power_is_that_of_simulated_trainings():
+    random = np.random.default_rng(14)
+    passed = [stats.ttest_1samp(random.normal(0.9, 1, 12), 0).pvalue < 0.05 for _ in range(4000)]
+    found = Estimate("", 0.9, 0.5, 4, "trainings", 3, 1.0)
+    assert found.power(12, ABOVE, 0.05) == pytest.approx(np.mean(passed), abs=0.02)
+
+
+def test_what_did_not_decide_needs_more_than_there_is():
+    """Two groups of two, undecided by Welch's few degrees of freedom at a difference of eight deviations."""
+    found = estimates.welch((0.8, 0.0001, 2), (0.0, 0.1, 2))
+    assert found.p(ABOVE) > 0.05
+    assert (found.needed(ABOVE) or 0) > 2
+
+
 @pytest.mark.parametrize("found", [
     Estimate("", 0.0, 0.1, 3, "trainings", 2, 1.0),
     Estimate("", 1e-9, 0.1, 3, "trainings", 2, 1.0),
     Estimate("", 0.1, math.inf, 1, "trainings"),
-    estimates.proportions((0.6, 100), (0.5, 100)),  # nobody has more images than the test set
-    estimates.proportions((0.6, 100), None),
 ])  # fmt: skip
-def test_no_n_is_named_where_none_would_decide_or_where_it_is_no_choice(found):
+def test_no_n_is_named_where_none_would_decide(found):
     assert found.needed(ABOVE) is None
 
 

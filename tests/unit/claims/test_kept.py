@@ -29,6 +29,13 @@ def test_one_training_a_seed_gives_the_mean_over_the_seeds_of_the_first_processo
     assert [mean, error, n] == pytest.approx([np.mean(values), scipy.stats.sem(values), 3])
 
 
+def test_repeats_that_start_from_a_seeds_network_count_as_their_mean(book):
+    (book / "seed_14/params.yaml").write_text("finetune: {a: {}}\n")
+    means = [np.mean(values) for values in SEEDS.values()]
+    mean, error, n = kept.value("finetune/a.accuracy", book)
+    assert [mean, error, n] == pytest.approx([np.mean(means), scipy.stats.sem(means), 3], abs=1e-6)
+
+
 @pytest.mark.parametrize("column", ["accuracy", "accuracy_300"])
 def test_repeats_of_several_seeds_are_put_together(book, column):
     together = np.concatenate(list(SEEDS.values()))

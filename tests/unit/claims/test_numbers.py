@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-LENET, DENSE = [0.90, 0.91, 0.93], [0.85, 0.84, 0.89]
+LENET, DENSE = [0.90, 0.91, 0.93, 0.9, 0.92, 0.94], [0.85, 0.84, 0.89, 0.85, 0.86, 0.9]
 
 
 def test_another_processors_results_are_not_read(results):
@@ -36,6 +36,7 @@ def test_repeats_of_several_seeds_are_all_counted(results):
 
 def test_fine_tuned_repeats_of_several_seeds_count_as_a_mean_for_each_seed_since_they_share_its_network(results):
     means = {"a": [0.705, 0.735, 0.72], "b": [0.61, 0.66, 0.62]}
+    results.params(14, finetune={"a": {}, "b": {}}, repeat={"c": {}})
     for key, each in means.items():
         for seed, mean in enumerate(each, 14):
             results.metrics(seed, f"finetune/{key}", repeats=2, accuracy=mean, standard_error=0.9)
@@ -45,18 +46,21 @@ def test_fine_tuned_repeats_of_several_seeds_count_as_a_mean_for_each_seed_since
     assert found.p == pytest.approx(stats.ttest_ind(*means.values(), equal_var=False).pvalue)
 
 
-def test_without_the_table_mean_and_standard_error_stand_for_the_repeats(results):
-    for key, values in {"a": LENET, "b": DENSE}.items():
-        error = float(stats.sem(values))
-        results.metrics(14, f"learning_curve/{key}", repeats=3, accuracy_300=sum(values) / 3, standard_error_300=error)
-    found = results.verdict(first="learning_curve/a.accuracy_300", second="learning_curve/b.accuracy_300", paired=True)
-    assert (found.test, found.n) == ("Welch's t", 3)
-    assert found.p == pytest.approx(stats.ttest_ind(LENET, DENSE, equal_var=False).pvalue)
+def test_repeats_from_scratch_share_nothing_and_are_all_counted(results):
+    results.params(14, finetune={"a": {}}, repeat={"c": {}})
+    for seed, values in {14: [0.70, 0.71], 15: [0.72, 0.75]}.items():
+        for key in ("a", "c"):
+            results.metrics(seed, f"finetune/{key}", repeats=2, accuracy=sum(values) / 2, standard_error=0.9)
+            results.table(seed, f"finetune/{key}", "repeat,accuracy", f"1,{values[0]}", f"2,{values[1]}")
+    found = results.verdict(first="finetune/c.accuracy", margin=0.7)
+    assert (found.n, found.p) == (4, pytest.approx(stats.ttest_1samp([0.70, 0.71, 0.72, 0.75], 0.7).pvalue))
+    both = results.verdict(first="finetune/a.accuracy", second="finetune/c.accuracy")
+    assert both.p == pytest.approx(stats.ttest_ind([0.705, 0.735], [0.70, 0.71, 0.72, 0.75], equal_var=False).pvalue)
 
 
 def test_a_learning_curves_repeats_are_those_of_its_number_of_images_and_paired(results):
     for key, values in {"a": LENET, "b": DENSE}.items():
-        results.metrics(14, f"learning_curve/{key}", repeats=3, accuracy_300=sum(values) / 3, standard_error_300=0.9)
+        results.metrics(14, f"learning_curve/{key}", repeats=6, accuracy_300=sum(values) / 6, standard_error_300=0.9)
         rows = [f"300,{repeat},{value}" for repeat, value in enumerate(values, 1)]
         results.table(14, f"learning_curve/{key}", "images,repeat,accuracy", "3000,1,0.1", "3000,2,0.2", "3000,3,0.3", *rows)
     found = results.verdict(first="learning_curve/a.accuracy_300", second="learning_curve/b.accuracy_300", paired=True)
