@@ -12,7 +12,6 @@ from relearn.claims.numbers import SAME, Numbers, Share
 from relearn.claims.schema import Claim
 
 HOLDS, FAILS, UNDECIDED, MISSING = "holds", "does not hold", "undecided", "not yet run"
-CLOSE = 1e-4  # the least p after the correction with which that before it is told
 PAIRS = 6  # seeds in common from which on a paired test loses little by its fewer degrees of freedom
 
 
@@ -81,8 +80,7 @@ def verdict(key: str, claim: Claim, estimate: Estimate, corrected: float, group:
     p = corrected if estimate.test else None
     says = UNDECIDED if corrected >= LEVEL else HOLDS if inside else FAILS
     tests = len(group) * (1 if inside else estimate.comparisons)
-    close = p is not None and p >= CLOSE and len(group) > 1
-    raw = f"p = {group[key]:.2g} before the correction for {len(group)} tests" if close else ""
+    raw = f"p = {group[key]:.2g} before the correction for {len(group)} tests" if group[key] < LEVEL <= corrected else ""
     needed = estimate.needed(claim.region, LEVEL / tests) if says == UNDECIDED else None
     low, high = (None, None) if p is None else estimate.interval
     note = "; ".join(filter(None, (claim.note, estimate.note, raw)))
@@ -106,7 +104,7 @@ def weakest(results: Path, claim: Claim) -> Estimate | None:
     for first, second in claim.pairs:
         one = numbers.read(results, first, claim)
         two = numbers.read(results, second, claim) if second else None
-        estimate = estimated(one, two, claim, on_the_same(first, second))
+        estimate = estimated(one, two, claim)
         if estimate is None:
             return None
         found.append(picked(estimate, first if second is None else f"{first} against {second}", len(claim.pairs)))
@@ -125,7 +123,7 @@ def of_confusions(confusions: Mapping[str, Numbers], claim: Claim) -> Estimate |
     if not others:
         return None
     least, most = min(named, key=lambda pair: confusions[pair].mean), max(others, key=lambda pair: confusions[pair].mean)
-    estimate = estimated(confusions[least], confusions[most], claim, same=False)
+    estimate = estimated(confusions[least], confusions[most], claim)
     return picked(estimate, f"{least} against {most}", len(named) * len(others)) if estimate else None
 
 
@@ -135,26 +133,10 @@ def picked(estimate: Estimate, pair: str, count: int) -> Estimate:
     return replace(estimate, comparisons=count, note="; ".join(filter(None, (named, estimate.note))))
 
 
-def on_the_same(first: str, second: str | None) -> bool:
-    """Whether two measures are about the same images: not those of training and test, nor of two classes."""
-    kinds, files = ({part(measure) for measure in (first, second or first)} for part in (kind, file_of))
-    return "train" not in kinds and (len(files) > 1 or kinds == {"history"})
-
-
-def kind(measure: str) -> str:
-    """`evaluate` of `evaluate/lenet.accuracy`."""
-    return measure.partition("/")[0]
-
-
-def file_of(measure: str) -> str:
-    """`evaluate/lenet` of `evaluate/lenet.accuracy`."""
-    return measure.partition(".")[0]
-
-
-def estimated(first: Numbers, second: Numbers | None, claim: Claim, same: bool) -> Estimate | None:
+def estimated(first: Numbers, second: Numbers | None, claim: Claim) -> Estimate | None:
     """The difference by the spread over trainings; with one training, or no spread, by its images; else without a test.
 
-    same: both are about the same images, if any. None without numbers.
+    None without numbers.
     """
     if not first.n or (second is not None and not second.n):
         return None
@@ -166,7 +148,7 @@ def estimated(first: Numbers, second: Numbers | None, claim: Claim, same: bool) 
     seed = min(first.behind.keys() & (second or first).behind.keys(), default=None)
     if seed is None:
         return untested(first, second, claim)
-    return of_shares(first.behind[seed], second.behind[seed] if second else None, same)
+    return of_shares(first.behind[seed], second.behind[seed] if second else None)
 
 
 def untested(first: Numbers, second: Numbers | None, claim: Claim) -> Estimate:
@@ -191,9 +173,8 @@ def over_trainings(first: Numbers, second: Numbers | None, paired: bool) -> Esti
     return estimates.welch(*((each.mean, each.deviation, each.n) for each in (first, second)))
 
 
-def of_shares(first: Share, second: Share | None, same: bool) -> Estimate:
+def of_shares(first: Share, second: Share | None) -> Estimate:
     """Shares of images by one training each: McNemar where they are the same images and each answer is kept."""
     if second and first.right is not None and second.right is not None and first.identity == second.identity:
         return estimates.mcnemar(first.right, second.right)
-    estimate = estimates.proportions((first.value, first.images), (second.value, second.images) if second else None)
-    return replace(estimate, note="as of two samples, since which images each got right is not kept" if same and second else "")
+    return estimates.proportions((first.value, first.images), (second.value, second.images) if second else None)

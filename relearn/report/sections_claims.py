@@ -35,8 +35,9 @@ def counted(found: Sequence[Verdict]) -> str:
     """How many claims there are of each verdict, in a sentence."""
     counts = Counter(verdict.verdict for verdict in found)
     single = sum(of_one_training(verdict) for verdict in found)
-    return (f"Of {len(found)} claims {counts[HOLDS]} hold and {counts[FAILS]} do not, {single} of these in one training each; "
-            f"{counts[UNDECIDED]} are undecided, {counts[MISSING]} not yet run.")  # fmt: skip
+    return (f"Of {len(found)} claims {counts[HOLDS]} hold, {counts[FAILS]} do not hold, {counts[UNDECIDED]} are undecided and "
+            f"{counts[MISSING]} are not yet run. {single} of the {counts[HOLDS] + counts[FAILS]} decided ones rest on one "
+            "training each.")  # fmt: skip
 
 
 def of_one_training(verdict: Verdict) -> bool:
@@ -84,9 +85,9 @@ def counted_units(verdict: Verdict) -> str:
 
 
 def decided(verdict: Verdict) -> str:
-    """`holds (one training each)`, `undecided (n = 29 trainings would decide)`."""
+    """`holds (one training each)`, `undecided (about 29 trainings would decide)`."""
     if verdict.decide_at:
-        return f"{verdict.verdict} (n = {verdict.decide_at:,} {verdict.unit} would decide)"
+        return f"{verdict.verdict} (about {verdict.decide_at:,} {verdict.unit} would decide)"
     return verdict.verdict + (" (one training each)" if of_one_training(verdict) else "")
 
 

@@ -18,7 +18,7 @@ ALL = [ABOVE, WITHIN, CURVE, LATER, BELOW, ONE]
 
 def test_the_section_counts_the_verdicts_and_has_a_row_for_every_claim():
     (section,) = sections_claims.build(ALL)
-    assert "Of 6 claims 2 hold and 0 do not, 1 of these in one training each; 3 are undecided, 1 not yet run." in section.text
+    assert "Of 6 claims 2 hold, 0 do not hold, 3 are undecided and 1 are not yet run. 1 of the 2 decided ones" in section.text
     assert [row["claim"] for row in section.table] == [f"{each.chapter}. {each.claim}" for each in ALL]
 
 
@@ -26,7 +26,7 @@ def test_a_row_is_read_by_people():
     first, second, _, later, below, one = sections_claims.rows(ALL)
     assert list(first.values()) == ["K1. A is better", "+0.0275 (+0.0009 to +0.0541)", "above 0", "Welch's t", "4 trainings",
                                     "0.045", "holds"]  # fmt: skip
-    assert (second["claimed"], second["verdict"]) == ("-0.02 to 0.02", "undecided (n = 1,234 trainings would decide)")
+    assert (second["claimed"], second["verdict"]) == ("-0.02 to 0.02", "undecided (about 1,234 trainings would decide)")
     assert (later["difference"], later["claimed"], later["n"], later["p"], later["verdict"]) == (
         "", "above 0.95", "", "", "not yet run")  # fmt: skip
     assert (below["claimed"], below["p"], below["verdict"]) == ("below 0", "< 0.0001", "holds (one training each)")

@@ -34,6 +34,19 @@ def test_rows_of_an_id_that_begin_alike_share_one_unless_the_book_gives_errors()
     ]
 
 
+def test_the_rows_of_readme_are_told_by_what_came_of_them():
+    lines = [
+        line("K1", "shallow, one: accuracy", 0.49, 0.5), line("K1", "deep", 0.514, 0.5), line("K2", "low", 0.516, 0.5),
+        line("K3", "high", 0.4, 0.5), line("K4", "detail", 0.4, 0.5, detail=True), line("K6", "count", 40.0, 50.0),
+        line("L1", "flowers", 0.9),
+    ]  # fmt: skip
+    told = results.outcomes(lines).splitlines()[-4:]
+    assert told == [
+        "- **Within 0.015 of the book**: K1 shallow, one (+0.010); K1 deep (-0.014).", "- **Higher**: K3 high (+0.100).",
+        "- **Lower**: K2 low (-0.016).", "- **Not yet run**: L1 flowers.",
+    ]  # fmt: skip
+
+
 def verdict(identity, chapter, says, p):
     return Verdict(identity, chapter, f"claim {identity}", effect=0.5, low=0.25, high=0.75, n=1234, p=p, verdict=says,
                    unit="images")  # fmt: skip
@@ -60,5 +73,5 @@ def test_readme_says_before_its_verdicts_what_n_images_and_several_comparisons_m
     )
     assert table.startswith("| verdict | ")
     assert max(map(len, about.splitlines())) <= 100
-    assert about.startswith("Of 2 claims 1 hold and 0 do not, 1 of these in one training each; 0 are undecided, 1 not yet run.")
-    assert "of several comparisons the weakest" in about.replace("\n", " ")
+    assert about.startswith("Of 2 claims 1 hold, 0 do not hold, 0 are undecided and 1 are not yet run. 1 of the 1 decided ones")
+    assert "of a claim with several comparisons the weakest" in about.replace("\n", " ")
