@@ -30,11 +30,12 @@ README, PAGE, HTML = Path("README.md"), Path("docs/results.md"), Path("reports/b
 START, END = "<!-- results: written by `python -m tools.results` -->\n", "<!-- /results -->\n"
 PIPELINES = (Path(), Path("photos"))
 ORDER, VERDICTS = (FAILS, HOLDS, UNDECIDED), 10  # those in README
-ABOUT = "{} A selection; of a claim with several comparisons the weakest ([all](docs/results.md#the-chapters-claims)):"
-ABOUT_ALL = """`claimed` is where the difference lies if the claim holds. `p` is corrected for all claims of a family. "One
-training each" is tested on the test images: another training may decide otherwise. [How each is
-tested](experiments.md#claims)."""
-NEAR = 0.015  # about two standard errors of a difference between two accuracies of .7 on 10,000 images, rounded up
+ABOUT = "{} Ten of [them](docs/results.md#the-chapters-claims); a claim with several comparisons shows its weakest:"
+ABOUT_ALL = (
+    "{} `claimed` is where the difference lies if the claim holds. `p` is corrected for all claims of a family. "
+    '"One training" is tested on the test images: another may decide otherwise. [How each is tested](experiments.md#claims).'
+)
+NEAR = 0.015
 OURS, OPERATIONS = "ours at the books' protocol", "10^15 operations"
 NUMBERS = ("printed", "p", OURS, "difference", "scale quick", "scale book", "n", OPERATIONS, "accuracy")  # columns
 
@@ -198,17 +199,20 @@ def everything(lines: Sequence[Line], found: Sequence[Verdict] = ()) -> str:
 
 
 def outcomes(lines: Sequence[Line]) -> str:
-    """README's rows by what came of them: a line for those that come out, are higher, lower, or not yet run."""
+    """README's rows by what came of them, a line each: within NEAR, higher, lower, not yet run."""
     groups: dict[str, list[str]] = {f"Within {NEAR} of the book": [], "Higher": [], "Lower": [], "Not yet run": []}
     within, higher, lower, later = groups.values()
     for line in (line for line in lines if line.of_note):
         away = line.difference
-        group = later if away is None else within if abs(away) <= NEAR else higher if away > 0 else lower
+        group = later if away is None else within if round(abs(away), 3) <= NEAR else higher if away > 0 else lower
         shown = "" if away is None else f" ({away:+.3f})"
         group.append(f"{line.row.id} {line.row.what.removesuffix(': accuracy')}{shown}")
     listed = [f"- **{name}**: {'; '.join(group)}." for name, group in groups.items() if group]
-    about = "Ours at the books' protocols, less what is printed ([why](#numbers-that-do-not-come-out) some do not come out):"
-    return f"\n## Do the numbers hold?\n\n{about}\n\n" + "\n".join(listed) + "\n"
+    about = (
+        "Ours at the books' protocols, less what is printed ([why](#numbers-that-do-not-come-out) some do not come out). "
+        f"{NEAR} is what two accuracies near .7, each of 10,000 images, differ by at the most, 19 times of 20."
+    )
+    return f"\n## Do the numbers hold?\n\n{textwrap.fill(about, 100)}\n\n" + "\n".join(listed) + "\n"
 
 
 def verdict_table(found: Sequence[Verdict]) -> str:
@@ -220,8 +224,8 @@ def verdict_table(found: Sequence[Verdict]) -> str:
         for each, row in zip(found, sections_claims.rows(found), strict=True)
     ]
     header = ("verdict", "claim", "difference (95 %)", "claimed", "n", "p", "test", "id", "note")
-    about = f"{sections_claims.counted(found)} {ABOUT_ALL}".replace("\n", " ")
-    return f"\n## The chapters' claims\n\n{textwrap.fill(about, 100)}\n\n{table(header, shown)}"
+    about = textwrap.fill(ABOUT_ALL.format(sections_claims.counted(found)), 100)
+    return f"\n## The chapters' claims\n\n{about}\n\n{table(header, shown)}"
 
 
 def cells(line: Line) -> tuple[str, ...]:
@@ -240,7 +244,7 @@ def sizes() -> str:
     rows = [(f"`learning_curve.{key}`", *(text(value.mean, value.error) for value in values)) for key, values in curves.items()]
     header = ("block", *(f"{count:,} images" for count in counts))
     repeats = " and ".join(sorted({str(value.n) for values in curves.values() for value in values}))
-    return f"\n## T2 by the number of images, at scale book, {repeats} seeds each\n\n{table(header, rows)}"
+    return f"\n## T2 by the number of images, at scale book, {repeats} repeats each\n\n{table(header, rows)}"
 
 
 def costs() -> str:

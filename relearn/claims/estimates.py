@@ -15,7 +15,7 @@ LEVEL = 0.05
 POWER = 0.8
 MOST = 1_000_000  # trainings, or images, that are still named
 
-Unit = Literal["trainings", "images"]
+Unit = Literal["trainings", "repeats", "images"]  # repeats: trainings that start from one network
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Estimate:
 
     error: infinite where nothing tells it, and then there is no `test`. n: of units, the smaller one of two. spread: the
     deviation of one, so that the error with n units is spread / sqrt(n). exact: p of no difference, where a test gives it by
-    counting, which the interval need not agree with to the last digit. right: of a single share, of how many of the n images it
-    is: then p and interval are exact, and agree.
+    counting; the interval is approximate, so the two may disagree near 5 %. right: for a single share, how many of the n images
+    are right: then p and interval are exact, and agree.
     """
 
     test: str
@@ -55,9 +55,12 @@ class Estimate:
 
     def p(self, region: tuple[float, float]) -> float:
         """Two-sided p of an effect on the nearer boundary of `region`: twice the smaller tail."""
-        nearer = min(region, key=lambda boundary: abs(self.effect - boundary))
+        boundaries = [each for each in region if self.right is None or 0 <= each <= 1]  # a share is on no other
+        if not boundaries:
+            return 0.0
+        nearer = min(boundaries, key=lambda boundary: abs(self.effect - boundary))
         if self.right is not None:
-            tails = stats.binom(self.n, min(max(nearer, 0.0), 1.0))
+            tails = stats.binom(self.n, nearer)
             return min(1.0, 2 * float(min(tails.cdf(self.right), tails.sf(self.right - 1))))
         if self.exact is not None and not nearer:
             return self.exact
@@ -68,9 +71,10 @@ class Estimate:
     def needed(self, region: tuple[float, float], level: float = LEVEL) -> int | None:
         """How many units with an effect and spread as observed pass the test at `level` with a probability of 80 %.
 
-        More than there are; None where it is beyond all reason.
+        More than there are; None where it is beyond all reason, for a single share, whose error depends on where it lies, and for
+        repeats, since more of them say nothing of another network to start from.
         """
-        if not self.depth(region) or math.isinf(self.error):
+        if self.right is not None or self.unit == "repeats" or math.isinf(self.error):
             return None
         more = range(self.n + 1, MOST + 1)
         place = bisect.bisect_left(more, POWER, key=lambda n: self.power(n, region, level))
@@ -78,7 +82,7 @@ class Estimate:
 
     def power(self, n: int, region: tuple[float, float], level: float) -> float:
         """The probability that n units with this effect and spread pass: on the claim's side of each boundary, or beyond one."""
-        freedom = self.freedom * (n - 1) / (self.n - 1) if self.n > 1 else self.freedom
+        freedom = self.freedom * (n - 1) / (self.n - 1)
         quantile = stats.t.ppf(1 - level / 2, freedom)
         depth = self.depth(region)
         gaps = (
@@ -95,7 +99,7 @@ def welch(first: tuple[float, float, int], second: tuple[float, float, int]) -> 
     error = math.sqrt(v1 + v2)
     freedom = (v1 + v2) ** 2 / (v1**2 / (n1 - 1) + v2**2 / (n2 - 1)) if error else math.inf
     note = f"{n1} and {n2} trainings" if n1 != n2 else ""
-    return Estimate("Welch's t", one - two, error, min(n1, n2), "trainings", freedom, math.hypot(s1, s2), note=note)
+    return Estimate("Welch's t", one - two, error, min(n1, n2), "trainings", freedom, error * math.sqrt(min(n1, n2)), note=note)
 
 
 def of_values(values: Sequence[float] | np.ndarray, test: str, unit: Unit) -> Estimate:
@@ -124,8 +128,7 @@ def proportions(first: tuple[float, int], second: tuple[float, int] | None) -> E
     """
     share, n = first
     if second is None:
-        spread = math.sqrt(share * (1 - share))
-        return Estimate("binomial", share, spread / math.sqrt(n), n, "images", spread=spread, right=round(share * n))
+        return Estimate("binomial", share, math.sqrt(share * (1 - share) / n), n, "images", right=round(share * n))
     adjusted = [((share * n + 1) / (n + 2), n + 2) for share, n in (first, second)]
     error = math.sqrt(sum(p * (1 - p) / n for p, n in adjusted))
     fewer = min(n, second[1])

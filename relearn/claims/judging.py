@@ -144,7 +144,8 @@ def estimated(first: Numbers, second: Numbers | None, claim: Claim) -> Estimate 
         estimate = over_trainings(first, second, claim.paired)
         if estimate.error >= SAME:
             notes = dict.fromkeys((estimate.note, first.note, second.note if second else ""))
-            return replace(estimate, note="; ".join(filter(None, notes)))
+            unit: Unit = "repeats" if first.shared or (second and second.shared) else estimate.unit
+            return replace(estimate, note="; ".join(filter(None, notes)), unit=unit)
     seed = min(first.behind.keys() & (second or first).behind.keys(), default=None)
     if seed is None:
         return untested(first, second, claim)

@@ -62,7 +62,7 @@ def share_a_start(name: str, book: Path = BOOK) -> bool:
 @functools.cache
 def fine_tuned(text: str) -> frozenset[str]:
     """The networks that a params.yaml fine-tunes; `repeat`, whose results are beside theirs, begins each from scratch."""
-    return frozenset(YAML(typ="safe", pure=True).load(text).get("finetune", {}))
+    return frozenset((YAML(typ="safe", pure=True).load(text) or {}).get("finetune") or {})
 
 
 def value(metric: str, book: Path = BOOK) -> Value:
@@ -77,7 +77,7 @@ def value(metric: str, book: Path = BOOK) -> Value:
     if len(means) > 1 and None not in means:
         deviation = float(np.std(means, ddof=1)) / math.sqrt(len(means))
         return Value(float(np.mean(means)), deviation or None, len(means))  # none for what no seed changes, as parameters
-    return Value(means[0], None, 1) if means else Value()
+    return Value(means[0], None, kept[0].get("repeats", 1)) if means else Value()
 
 
 def pooled(means: Sequence[float], errors: Sequence[float], counts: Sequence[int]) -> Value:

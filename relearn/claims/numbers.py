@@ -40,6 +40,7 @@ class Numbers:
     trainings: dict[Training, float] = field(default_factory=dict)
     behind: dict[int, Share] = field(default_factory=dict)
     note: str = ""
+    shared: bool = False  # all start from one network
 
     @property
     def n(self) -> int:
@@ -70,10 +71,13 @@ def read(results: Path, measure: str, claim: Claim) -> Numbers:
             raise ValueError(f"{path}: has no {column!r}; it has {', '.join(record)}")
         if record[column] is not None:
             found[seed] = record
-    if len(found) > 1 and kept.share_a_start(file, results):
+    shared = kept.share_a_start(file, results)
+    if shared and len(found) > 1:
         means: dict[Training, float] = {(seed,): float(record[column]) for seed, record in found.items()}
         return Numbers(means, note="each training is the mean of a seed's repeats")
-    numbers = Numbers()
+    numbers = Numbers(
+        note="repeats from one network: from two seeds on the mean of each counts once" if shared else "", shared=shared
+    )
     folders = kept.seeds(results)
     for seed, record in found.items():
         folder = folders[seed]

@@ -22,9 +22,9 @@ def build(found: Sequence[Verdict]) -> list[Section]:
             "claims", "Do the chapters' claims hold?",
             f"{counted(found)} Lines are 95 % intervals, grey is where the difference lies if the claim holds; "
             "the scale is wider near 0. "
-            "A claim is decided when p is below 5 %, after Holm's correction for all claims on the same table. With one "
-            "training each it is tested on the images (McNemar, shares): another training might decide otherwise. "
-            "Losses and curves need two.",
+            "A claim is decided when p is below 5 %, after Holm's correction for all claims of its family. With one "
+            "training it is tested on the images (McNemar, shares): another training may decide otherwise. "
+            "Losses and curves need two trainings.",
             [figures.effects(effects(drawn), COLOURS)] if drawn else [],
             table=rows(found), table_title="Every claim, its test and its verdict",
         )
@@ -36,7 +36,7 @@ def counted(found: Sequence[Verdict]) -> str:
     counts = Counter(verdict.verdict for verdict in found)
     single = sum(of_one_training(verdict) for verdict in found)
     return (f"Of {len(found)} claims {counts[HOLDS]} hold, {counts[FAILS]} do not hold, {counts[UNDECIDED]} are undecided and "
-            f"{counts[MISSING]} are not yet run. {single} of the {counts[HOLDS] + counts[FAILS]} decided ones rest on one "
+            f"{counts[MISSING]} not yet run. {single} of the {counts[HOLDS] + counts[FAILS]} decided claims rest on one "
             "training each.")  # fmt: skip
 
 
@@ -85,10 +85,10 @@ def counted_units(verdict: Verdict) -> str:
 
 
 def decided(verdict: Verdict) -> str:
-    """`holds (one training each)`, `undecided (about 29 trainings would decide)`."""
+    """`holds (one training)`, `undecided (about 29 trainings would decide)`."""
     if verdict.decide_at:
         return f"{verdict.verdict} (about {verdict.decide_at:,} {verdict.unit} would decide)"
-    return verdict.verdict + (" (one training each)" if of_one_training(verdict) else "")
+    return verdict.verdict + (" (one training)" if of_one_training(verdict) else "")
 
 
 def difference(verdict: Verdict) -> str:

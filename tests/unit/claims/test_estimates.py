@@ -89,6 +89,10 @@ def test_one_share_is_judged_at_every_boundary(share, boundary, p):
     assert estimates.proportions((share, 10), None).p((boundary, math.inf)) == pytest.approx(p)
 
 
+def test_p_is_no_more_than_one():
+    assert estimates.proportions((0.5, 10), None).p((0.5, math.inf)) == 1
+
+
 @pytest.mark.parametrize("right", range(926, 975))
 def test_one_shares_p_and_interval_agree(right):
     """936 of 1,000 against .95 is one where they do not by the likelihood."""
@@ -128,9 +132,30 @@ def test_a_stricter_level_needs_more_and_a_nearer_boundary_too():
 
 
 def test_n_of_images_is_the_textbooks():
-    """Of two shares .6 and .5, Fleiss: (1.96 + .84)^2 (.6 x .4 + .5 x .5) / .1^2. Of one, .6 against .5: the same of .6 x .4."""
+    """Of two shares .6 and .5, Fleiss: (1.96 + .84)^2 (.6 x .4 + .5 x .5) / .1^2; half as many of each if one has all of both."""
     assert estimates.proportions((0.6, 100), (0.5, 100)).needed(ABOVE) == pytest.approx(2.8016**2 * 0.49 / 0.01, rel=0.02)
-    assert estimates.proportions((0.6, 100), None).needed((0.5, math.inf)) == pytest.approx(2.8016**2 * 0.24 / 0.01, abs=1)
+    one_is_known = estimates.proportions((0.6, 100), (0.5, 10**8)).needed(ABOVE)
+    assert one_is_known == pytest.approx(2.8016**2 * 0.24 / 0.01, rel=0.02)
+
+
+def test_n_of_mcnemars_images_is_the_textbooks():
+    """Connor (1987) of large samples: (1.96 + .84)^2 (p - d^2) / d^2 with p = .2 of disagreements and d = .04."""
+    found = estimates.mcnemar(*right(60, 50, 390))
+    assert found.needed(ABOVE) == pytest.approx(2.8016**2 * (0.22 - 0.02**2) / 0.02**2, rel=0.02)
+
+
+def test_n_of_unequal_groups_keeps_their_ratio():
+    """With six times as many of the second: (z_.975 + z_.8)^2 (s1^2 + s2^2 / 6) / d^2, and a few for t."""
+    found = estimates.welch((0.1, 0.3, 20), (0.0, 0.6, 120))
+    expected = 2.8016**2 * (0.09 + 0.36 / 6) / 0.01
+    assert expected < found.needed(ABOVE) < expected + 3
+
+
+@pytest.mark.parametrize(("share", "region"), [(0.0, (-0.02, 0.02)), (1.0, (0.95, math.inf)), (0.97, (0.95, math.inf))])
+def test_one_share_at_the_end_of_its_range_has_a_p_and_no_n(share, region):
+    found = estimates.proportions((share, 400), None)
+    assert found.p(region) == pytest.approx({0.0: 2 * 0.98**400, 1.0: 2 * 0.95**400}.get(share, found.p(region)))
+    assert found.needed(region) is None
 
 
 def test_n_of_no_difference_has_to_pass_both_boundaries():
@@ -147,16 +172,15 @@ def test_the_power_is_that_of_simulated_trainings():
 
 
 def test_what_did_not_decide_needs_more_than_there_is():
-    """Two groups of two, undecided by Welch's few degrees of freedom at a difference of eight deviations."""
-    found = estimates.welch((0.8, 0.0001, 2), (0.0, 0.1, 2))
-    assert found.p(ABOVE) > 0.05
-    assert (found.needed(ABOVE) or 0) > 2
+    """With an effect of five deviations two or three of these would do, were there not ten already."""
+    assert Estimate("", 5.0, 1.0 / math.sqrt(10), 10, "trainings", 9, 1.0).needed(ABOVE) == 11
 
 
 @pytest.mark.parametrize("found", [
     Estimate("", 0.0, 0.1, 3, "trainings", 2, 1.0),
     Estimate("", 1e-9, 0.1, 3, "trainings", 2, 1.0),
     Estimate("", 0.1, math.inf, 1, "trainings"),
+    Estimate("", 0.1, 0.1, 6, "repeats", 5, 0.25),  # of which more say nothing of another start
 ])  # fmt: skip
 def test_no_n_is_named_where_none_would_decide(found):
     assert found.needed(ABOVE) is None

@@ -29,6 +29,22 @@ def test_one_training_a_seed_gives_the_mean_over_the_seeds_of_the_first_processo
     assert [mean, error, n] == pytest.approx([np.mean(values), scipy.stats.sem(values), 3])
 
 
+def test_repeats_of_one_seed_count_as_they_are(book):
+    (book / "seed_14/params.yaml").write_text("finetune: {a: {}, b: {}}\n")
+    for seed in (15, 3):
+        (book / f"seed_{seed}/metrics/finetune/a.json").unlink()
+    assert kept.value("finetune/a.accuracy", book) == pytest.approx((np.mean(SEEDS[14]), scipy.stats.sem(SEEDS[14]), 3), abs=1e-6)
+    assert kept.value("finetune/a.parameters", book) == (10, None, 3)
+    assert kept.share_a_start("finetune/b", book)
+    assert not kept.share_a_start("evaluate/b", book)
+
+
+@pytest.mark.parametrize("text", ["", "finetune:", "train: {a: {}}"])
+def test_without_fine_tuned_networks_nothing_shares_a_start(book, text):
+    (book / "seed_14/params.yaml").write_text(text)
+    assert not kept.share_a_start("finetune/a", book)
+
+
 def test_repeats_that_start_from_a_seeds_network_count_as_their_mean(book):
     (book / "seed_14/params.yaml").write_text("finetune: {a: {}}\n")
     means = [np.mean(values) for values in SEEDS.values()]

@@ -46,6 +46,35 @@ def test_fine_tuned_repeats_of_several_seeds_count_as_a_mean_for_each_seed_since
     assert found.p == pytest.approx(stats.ttest_ind(*means.values(), equal_var=False).pvalue)
 
 
+def test_fine_tuned_repeats_of_one_seed_are_counted_as_such(results):
+    values = [0.70, 0.71, 0.74, 0.69]
+    results.params(14, finetune={"a": {}})
+    results.metrics(14, "finetune/a", repeats=4, accuracy=0.71, standard_error=0.9)
+    results.table(14, "finetune/a", "repeat,accuracy", *(f"{repeat},{value}" for repeat, value in enumerate(values, 1)))
+    found = results.verdict(first="finetune/a.accuracy", margin=0.7)
+    assert (found.n, found.unit, found.decide_at) == (4, "repeats", None)
+    assert found.p == pytest.approx(stats.ttest_1samp(values, 0.7).pvalue)
+    assert found.note == "repeats from one network: from two seeds on the mean of each counts once"
+
+
+def test_the_most_images_are_those_of_a_learning_curves_accuracy(results):
+    results.metrics(14, "learning_curve/a", repeats=2, accuracy=0.95)
+    rows = ("3000,1,0.94", "3000,2,0.96", "300,1,0.1", "300,2,0.2")
+    results.table(14, "learning_curve/a", "images,repeat,accuracy", *rows)
+    assert results.verdict(first="learning_curve/a.accuracy").effect == pytest.approx(0.95)
+
+
+@pytest.mark.parametrize(("measure", "field"), [
+    ("train/a.accuracy", "images"), ("train/a.train_accuracy", "train_images"), ("classify/a.accuracy_forest", "test_images"),
+    ("one_vs_rest.accuracy", "images"),
+])  # fmt: skip
+def test_a_share_is_of_the_images_that_its_file_names_unless_the_claim_does(results, measure, field):
+    file, _, column = measure.partition(".")
+    results.metrics(14, file, **{field: 500, column: 0.5})
+    assert results.verdict(first=measure).n == 500
+    assert results.verdict(first=measure, images=100).n == 100
+
+
 def test_repeats_from_scratch_share_nothing_and_are_all_counted(results):
     results.params(14, finetune={"a": {}}, repeat={"c": {}})
     for seed, values in {14: [0.70, 0.71], 15: [0.72, 0.75]}.items():

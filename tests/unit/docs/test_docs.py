@@ -171,9 +171,12 @@ def check_against_the_files(metric: str, ours: str, n: str) -> None:
     assert shown
     values = [record[column] for record in kept]
     error, count = scipy.stats.sem(values) if len(set(values)) > 1 else None, len(values)
+    if len(kept) == 1:
+        count = kept[0].get("repeats", 1)
     if column == "accuracy" and "standard_error" in kept[0]:
-        error, count = kept[0]["standard_error"], kept[0]["repeats"]
-        if len(kept) > 1:  # each training of all seeds
+        if len(kept) == 1:
+            error = kept[0]["standard_error"]
+        elif "freeze" not in name:  # each training of all seeds; of those of a seed that start from one network, the mean
             tables = [pd.read_csv(path.parents[2] / f"plots/{name}.csv") for path in files]
             rows = [table[table["images"] == table["images"].max()] if "images" in table else table for table in tables]
             values = pd.concat(rows)["accuracy"].tolist()

@@ -13,31 +13,34 @@ ONE = Verdict("wanders", "K1", "It wanders", "", 0.001, n=1, verdict="undecided"
 LATER = Verdict("later", "Q1", "Good", region=(0.95, None))
 BELOW = Verdict("worst", "R3", "The cat is worst", "two shares", -0.3, -0.4, -0.2, 185, 1e-9, "holds",
                 unit="images", region=(None, -0.0))  # fmt: skip
-ALL = [ABOVE, WITHIN, CURVE, LATER, BELOW, ONE]
+FAILED = Verdict("fails", "K1", "It is", "Welch's t", -0.02, -0.03, -0.01, 4, 0.01, "does not hold",
+                 unit="repeats", region=(0.0, None))  # fmt: skip
+ALL = [ABOVE, WITHIN, CURVE, LATER, BELOW, ONE, FAILED]
 
 
 def test_the_section_counts_the_verdicts_and_has_a_row_for_every_claim():
     (section,) = sections_claims.build(ALL)
-    assert "Of 6 claims 2 hold, 0 do not hold, 3 are undecided and 1 are not yet run. 1 of the 2 decided ones" in section.text
+    assert "Of 7 claims 2 hold, 1 do not hold, 3 are undecided and 1 not yet run. 1 of the 3 decided claims" in section.text
     assert [row["claim"] for row in section.table] == [f"{each.chapter}. {each.claim}" for each in ALL]
 
 
 def test_a_row_is_read_by_people():
-    first, second, _, later, below, one = sections_claims.rows(ALL)
+    first, second, _, later, below, one, failed = sections_claims.rows(ALL)
     assert list(first.values()) == ["K1. A is better", "+0.0275 (+0.0009 to +0.0541)", "above 0", "Welch's t", "4 trainings",
                                     "0.045", "holds"]  # fmt: skip
     assert (second["claimed"], second["verdict"]) == ("-0.02 to 0.02", "undecided (about 1,234 trainings would decide)")
     assert (later["difference"], later["claimed"], later["n"], later["p"], later["verdict"]) == (
         "", "above 0.95", "", "", "not yet run")  # fmt: skip
-    assert (below["claimed"], below["p"], below["verdict"]) == ("below 0", "< 0.0001", "holds (one training each)")
+    assert (below["claimed"], below["p"], below["verdict"]) == ("below 0", "< 0.0001", "holds (one training)")
     assert (one["difference"], one["n"], one["p"], one["verdict"]) == ("+0.0010", "1 training", "", "undecided")
+    assert (failed["n"], failed["verdict"]) == ("4 repeats", "does not hold")
 
 
 def test_the_figure_shows_shares_that_were_run_and_neither_losses_nor_claims_without_results():
     (section,) = sections_claims.build(ALL)
     (svg,) = section.svgs
     for each in ALL:
-        assert (f">{each.id.replace('_', ' ')}  {each.chapter}<" in svg) == (each in (ABOVE, WITHIN, BELOW))
+        assert (f">{each.id.replace('_', ' ')}  {each.chapter}<" in svg) == (each in (ABOVE, WITHIN, BELOW, FAILED))
     assert sections_claims.build([LATER])[0].svgs == []
 
 

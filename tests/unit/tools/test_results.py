@@ -36,15 +36,19 @@ def test_rows_of_an_id_that_begin_alike_share_one_unless_the_book_gives_errors()
 
 def test_the_rows_of_readme_are_told_by_what_came_of_them():
     lines = [
-        line("K1", "shallow, one: accuracy", 0.49, 0.5), line("K1", "deep", 0.514, 0.5), line("K2", "low", 0.516, 0.5),
+        line("K1", "shallow, one: accuracy", 0.49, 0.5), line("K1", "deep", 0.515, 0.5), line("K2", "low", 0.516, 0.5),
         line("K3", "high", 0.4, 0.5), line("K4", "detail", 0.4, 0.5, detail=True), line("K6", "count", 40.0, 50.0),
         line("L1", "flowers", 0.9),
     ]  # fmt: skip
     told = results.outcomes(lines).splitlines()[-4:]
     assert told == [
-        "- **Within 0.015 of the book**: K1 shallow, one (+0.010); K1 deep (-0.014).", "- **Higher**: K3 high (+0.100).",
+        "- **Within 0.015 of the book**: K1 shallow, one (+0.010); K1 deep (-0.015).", "- **Higher**: K3 high (+0.100).",
         "- **Lower**: K2 low (-0.016).", "- **Not yet run**: L1 flowers.",
     ]  # fmt: skip
+
+
+def test_a_row_tells_the_difference():
+    assert results.cells(line("K1", "shallow", 0.49, 0.5))[2:6] == ("0.4900", "0.5000", "1", "+0.010")
 
 
 def verdict(identity, chapter, says, p):
@@ -63,7 +67,7 @@ def test_readme_shows_the_clearest_verdict_of_each_id_what_does_not_hold_before_
     monkeypatch.setattr(results, "VERDICTS", 4)
     shown = rows(results.telling(found))
     assert [row[1] for row in shown] == [names[key] for key in "acde"]
-    assert shown[0] == ["holds (one training each)", "K1. claim a", "+0.5000 (+0.2500 to +0.7500)", "1,234 images", "< 0.0001"]
+    assert shown[0] == ["holds (one training)", "K1. claim a", "+0.5000 (+0.2500 to +0.7500)", "1,234 images", "< 0.0001"]
     assert results.telling([found[-1]]) == ""
 
 
@@ -73,5 +77,5 @@ def test_readme_says_before_its_verdicts_what_n_images_and_several_comparisons_m
     )
     assert table.startswith("| verdict | ")
     assert max(map(len, about.splitlines())) <= 100
-    assert about.startswith("Of 2 claims 1 hold, 0 do not hold, 0 are undecided and 1 are not yet run. 1 of the 1 decided ones")
-    assert "of a claim with several comparisons the weakest" in about.replace("\n", " ")
+    assert about.startswith("Of 2 claims 1 hold, 0 do not hold, 0 are undecided and 1 not yet run. 1 of the 1 decided claims")
+    assert "a claim with several comparisons shows its weakest" in about.replace("\n", " ")
