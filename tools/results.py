@@ -30,7 +30,7 @@ README, PAGE, HTML = Path("README.md"), Path("docs/results.md"), Path("reports/b
 START, END = "<!-- results: written by `python -m tools.results` -->\n", "<!-- /results -->\n"
 PIPELINES = (Path(), Path("photos"))
 ORDER, VERDICTS = (FAILS, HOLDS, UNDECIDED), 10  # those in README
-ABOUT = "{} Ten of [them](docs/results.md#the-chapters-claims); a claim with several comparisons shows its weakest:"
+ABOUT = "{} {} of [them](docs/results.md#the-chapters-claims); a claim with several comparisons shows its weakest:"
 ABOUT_ALL = (
     "{} `claimed` is where the difference lies if the claim holds. `p` is corrected for all claims of a family. "
     '"One training" is tested on the test images: another may decide otherwise. [How each is tested](experiments.md#claims).'
@@ -169,7 +169,7 @@ def telling(found: Sequence[Verdict]) -> str:
     chosen = sorted([*chosen, *(each for each in decided if each not in chosen)][:VERDICTS], key=list(found).index)
     names = ("verdict", "claim", "difference", "n", "p")
     rows = [[row[name] for name in names] for row in sections_claims.rows(chosen)]
-    about = textwrap.fill(ABOUT.format(sections_claims.counted(found)), 100)
+    about = textwrap.fill(ABOUT.format(sections_claims.counted(found), len(rows)), 100)
     return f"\n{about}\n\n{table((*names[:2], 'difference (95 %)', *names[3:]), rows)}" if rows else ""
 
 
