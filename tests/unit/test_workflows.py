@@ -60,6 +60,22 @@ def test_no_review_is_no_comment(tmp_path: Path):
     assert not (tmp_path / "asked").exists()
 
 
+@pytest.mark.parametrize(("remote", "asked"), [("", ["make .venv/.installed"]), ("ssh://there", [
+    "make .venv/.installed-remote",
+    "dvc remote add --local --default review ssh://there",
+    "dvc remote modify --local review verify true",
+])])  # fmt: skip
+def test_a_review_needs_no_remote(tmp_path: Path, remote, asked):
+    for command in ("make", ".venv/bin/dvc"):
+        (path := tmp_path / command).parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f'#!/usr/bin/env bash\necho {path.name} "$@" >> asked\n')
+        path.chmod(0o755)
+    script = next(step["run"] for step in steps("review") if "DVC_REMOTE" in step.get("env", {}))
+    told = {"PATH": f"{tmp_path}:/usr/bin:/bin", "DVC_REMOTE": remote}
+    subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, env=told, check=True)
+    assert (tmp_path / "asked").read_text().splitlines() == asked
+
+
 def posted(folder: Path, markdown: str, comments: str) -> str:
     run_last_step(folder, markdown, comments)
     return (folder / "posted").read_text()
