@@ -57,7 +57,7 @@ def _put_back(lock: Path, kept: Path) -> Iterator[str]:
         return
     if "<<<<<<<" in lock.read_text(errors="replace"):
         raise ValueError(f"{lock}: has conflicts of a merge: take one side (`git checkout --ours {lock}`), then `dvc repro`")
-    if kept.is_file() and _stages(kept) is not None:
+    if kept.is_file() and _stages(kept, lock.with_name("dvc.yaml")) is not None:
         with atomic.replacing(lock) as partial:
             shutil.copy2(kept, partial)
         yield f"{lock}: was cut off; put back as it was before the last stage"
@@ -86,25 +86,36 @@ def _is_no_json(path: Path) -> bool:
 
 def _is_cut(lock: Path, kept: Path) -> bool:
     """Whether dvc.lock ends within a stage, or has only the first of the stages that were there when the copy was made."""
-    stages = _stages(lock)
+    pipeline = lock.with_name("dvc.yaml")
+    stages = _stages(lock, pipeline)
     if stages is None:
         return True
     if not kept.is_file() or lock.stat().st_mtime_ns <= kept.stat().st_mtime_ns:
         return False
-    before = _stages(kept) or []
+    before = _stages(kept, pipeline) or []
     cut_between_two = len(stages) < len(before) and stages == before[: len(stages)]
     return cut_between_two and lock.read_text(errors="replace") != _committed(lock)
 
 
-def _stages(lock: Path) -> list[str] | None:
+def _stages(lock: Path, pipeline: Path) -> list[str] | None:
     """The names of the stages, in the file's order; None where the file ends within one."""
     text = lock.read_text(errors="replace")
     try:
         stages = YAML(typ="safe").load(text)["stages"]
-        last = list(stages.values())[-1]["outs"][-1]
+        name, entry = list(stages.items())[-1]
+        whole = not _writes(pipeline, name) or {"path", "size"} <= set(entry["outs"][-1])
     except (YAMLError, AttributeError, TypeError, KeyError, IndexError):
         return None
-    return list(stages) if text.endswith("\n") and {"path", "size"} <= set(last) else None
+    return list(stages) if text.endswith("\n") and whole else None
+
+
+def _writes(pipeline: Path, stage: str) -> bool:
+    """Whether dvc.yaml gives a stage outputs, which end its entry; True where dvc.yaml does not say."""
+    try:
+        spec = YAML(typ="safe").load(pipeline.read_text())["stages"][stage.partition("@")[0]]
+    except (OSError, YAMLError, TypeError, KeyError):
+        return True
+    return any(spec.get("do", spec).get(kind) for kind in ("outs", "metrics", "plots"))
 
 
 def _committed(lock: Path) -> str:

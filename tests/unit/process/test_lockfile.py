@@ -28,6 +28,17 @@ def test_a_whole_lock_is_left_alone(under_dvc):
     assert (under_dvc / "dvc.lock").read_text() == more
 
 
+@pytest.mark.parametrize("end", ["    deps:\n    - path: setup.cfg\n      size: 5\n", ""])
+def test_a_lock_is_whole_whose_last_stage_writes_nothing_but_cut_where_it_should(under_dvc, end):
+    lockfile.keep()
+    (under_dvc / "dvc.yaml").write_text("stages:\n  lint: {cmd: ruff check}\n  train: {foreach: [a], do: {cmd: a, outs: [b]}}\n")
+    for stage, mended in (("lint", 0), ("train@d", 1)):
+        more = LOCK + f"  {stage}:\n    cmd: ruff check\n{end}"
+        (under_dvc / "dvc.lock").write_text(more)
+        assert len(lockfile.recover()) == mended
+        assert (under_dvc / "dvc.lock").read_text() == (LOCK if mended else more)
+
+
 def test_the_lock_of_another_commit_is_left_alone_though_it_has_fewer_stages(under_dvc):
     lockfile.keep()
     fewer = "schema: '2.0'\nstages:\n" + STAGE.format("train@a")
