@@ -15,19 +15,18 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from relearn import checks
-from relearn.checks import folders, shapes
+from relearn.checks import folders
 from relearn.claims import schema
 from relearn.data import arrays, places, processor
 from relearn.params.base import ParamsError
 from relearn.params.whole import Params
 from relearn.process import command
 from relearn.report import printed
-from relearn.scheduling import plans
+from relearn.scheduling import estimates, plans
 
 COUNTED = ("train", "repeat", "finetune", "transfer", "classify")
 NAMED = 8  # claims, or stages with trainings, that are named one by one
@@ -149,23 +148,9 @@ def training(stage: str, settings: Params) -> str:
     kind, _, key = stage.rpartition(":")[2].partition("@")
     if kind in ("head", "tuned"):
         kind, key = "transfer", f"{key}_{kind}"
-    blocks: Any = getattr(settings, kind, None)
-    spec: Any = blocks.get(key) if isinstance(blocks, dict) else blocks
-    if spec is None:
+    if (found := estimates.trainings(kind, key, settings)) is None:
         return ""
-    match kind:
-        case "train" | "transfer":
-            count = 1
-        case "repeat" | "finetune":
-            count = spec.repeats
-        case "learning_curve":
-            count = spec.repeats * len(spec.counts)
-        case "one_vs_rest":
-            count = len(shapes.classes(settings, spec.images))
-        case "tune":
-            count = math.prod(map(len, spec.grid.model_dump().values()))
-        case _:
-            return ""
+    spec, count = found
     return f"{count} training{'s' * (count > 1)} of {spec.epochs} epoch{'s' * (spec.epochs > 1)}"
 
 

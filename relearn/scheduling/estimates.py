@@ -3,14 +3,15 @@
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from relearn.checks import shapes
 from relearn.claims import kept
 from relearn.data import processor, records
 from relearn.params import whole
-from relearn.params.training import Finetune, Fit, LearningCurve
+from relearn.params.training import Fit, LearningCurve
 from relearn.params.whole import Params
 from relearn.training import compute
 
@@ -20,6 +21,7 @@ BEFORE, COUNTED, GUESSED = "as they took before", "from their operations", "gues
 GUESSES = {"classify": 600.0, "style_transfer": 600.0, "augment": 120.0, "tsne": 120.0, "gather": 60.0, "download": 30.0,
            "evaluate": 20.0, "evaluate_head": 20.0, "evaluate_tuned": 20.0}  # fmt: skip
 OTHERS = 10.0
+TRAININGS = ("train", "repeat", "finetune", "learning_curve", "one_vs_rest")
 
 
 def measured_on() -> str:
@@ -40,13 +42,13 @@ def of_stages(names: Iterable[str], scale: str, before: Mapping[str, float]) -> 
     """For each stage, as `dvc repro` takes it at the top: seconds `before` where it ran, else counted, else guessed."""
     rates = Rates(scale)
     counters: dict[str, Callable[[str], float | None]] = {
-        "train": rates.training, "repeat": rates.training, "finetune": rates.training, "learning_curve": rates.training,
-        "one_vs_rest": rates.training, "tune": rates.tuning, "embed": rates.embedding, "head": rates.head, "tuned": rates.tuned,
+        "tune": rates.tuning, "embed": rates.embedding, "head": rates.head, "tuned": rates.tuned,
+        **{kind: partial(rates.training, kind) for kind in TRAININGS},
     }  # fmt: skip
     found = {}
     for name in names:
         kind, _, key = name.rpartition(":")[2].partition("@")
-        counted = counters[kind](key or kind) if kind in counters and name not in before else None
+        counted = counters[kind](key) if kind in counters and name not in before else None
         if name in before:
             found[name] = Estimate(before[name], BEFORE)
         elif counted is not None:
@@ -54,6 +56,26 @@ def of_stages(names: Iterable[str], scale: str, before: Mapping[str, float]) -> 
         else:
             found[name] = Estimate(GUESSES.get(kind, OTHERS), GUESSED)
     return found
+
+
+def trainings(kind: str, key: str, settings: Params) -> tuple[Any, int] | None:
+    """The block of params.yaml that a stage trains by, and how many trainings it is; None for a stage that trains nothing."""
+    blocks: Any = getattr(settings, kind, None)
+    spec: Any = blocks.get(key) if isinstance(blocks, dict) else blocks
+    if spec is None:
+        return None
+    match kind:
+        case "train" | "transfer":
+            return spec, 1
+        case "repeat" | "finetune":
+            return spec, spec.repeats
+        case "learning_curve":
+            return spec, spec.repeats * len(spec.counts)
+        case "one_vs_rest":
+            return spec, len(shapes.classes(settings, spec.images))
+        case "tune":
+            return spec, math.prod(map(len, spec.grid.model_dump().values()))
+    return None
 
 
 class Rates:
@@ -75,31 +97,22 @@ class Rates:
         cores = processor.cores() / embedding["machine"]["cores"]
         self.backbone = cores * embedding["images_per_second"]["ours"] / embedding["side"] ** -2  # pixels a second
 
-    def training(self, key: str) -> float | None:
+    def training(self, kind: str, key: str) -> float | None:
         """Seconds of a training, or of all of a stage that has several."""
-        settings = self.settings
-        blocks: dict[str, Fit] = {**settings.train, **settings.repeat, **settings.finetune, **settings.learning_curve}
-        spec = settings.one_vs_rest if key == "one_vs_rest" else blocks.get(key)
-        per_image = self.operations(spec.net, self.side(settings, spec)) if spec else None
+        spec, runs = trainings(kind, key, self.settings) or (None, 0)
+        per_image = self.operations(spec.net, self.side(self.settings, spec)) if spec else None
         if spec is None or per_image is None:
             return None
-        images, runs = self.images(spec), 1
-        if isinstance(spec, LearningCurve):
-            images, runs = sum(spec.counts), spec.repeats
-        elif isinstance(spec, Finetune) or key in settings.repeat:
-            runs = blocks[key].repeats  # type: ignore[attr-defined]
-        elif key == "one_vs_rest":
-            runs = len(shapes.classes(settings, spec.images))
-        return images * spec.epochs * runs * per_image / self.speed(spec.net)
+        images = sum(spec.counts) / len(spec.counts) if isinstance(spec, LearningCurve) else self.images(spec)
+        return float(images * spec.epochs * runs * per_image / self.speed(spec.net))
 
     def tuning(self, key: str) -> float | None:
         """Seconds of a grid search, whose heads take about as much as the one of R3."""
-        spec = self.settings.tune[key]
-        if "head_rmsprop" not in self.settings.train:
+        spec, runs = trainings("tune", key, self.settings) or (None, 0)
+        head = self.settings.train.get("head_rmsprop")
+        if spec is None or head is None:
             return None
-        head = self.settings.train["head_rmsprop"]
-        runs = math.prod(len(values) for values in spec.grid.model_dump().values())
-        return (self.training("head_rmsprop") or 0.0) * runs * spec.epochs / head.epochs
+        return float((self.training("train", "head_rmsprop") or 0.0) * runs * spec.epochs / head.epochs)
 
     def embedding(self, key: str) -> float:
         """Seconds of a backbone or a network on all images, once."""

@@ -27,6 +27,7 @@ def here(monkeypatch):
         ("train@vehicles", 12 * 200_000, "vehicles"),
         ("finetune@freeze_none", 6 * 36 * 1_000, "vehicles"),  # the same net on images of the same side
         ("train@cifar_deeper", 50 * 40_000, "cifar_deeper"),
+        ("repeat@scratch_shallow", 6 * 36 * 1_000 * (28 / 32) ** 2, "shallow_adadelta"),
     ],
 )
 def test_a_training_takes_its_images_at_the_benchs_rate(stage, images, net):
@@ -34,6 +35,12 @@ def test_a_training_takes_its_images_at_the_benchs_rate(stage, images, net):
     rate = BENCH["training"][net]["images_per_second"]["float32"]
     assert found.seconds == pytest.approx(estimates.OTHERS + images / rate, rel=0.03)
     assert found.source == estimates.COUNTED
+
+
+def test_a_training_and_a_learning_curve_of_one_name_are_told_apart():
+    train, curve = (estimates.of_stages([name], "book", {})[name] for name in ("train@lenet", "learning_curve@lenet"))
+    images = 20 * 48_000 / (10 * 20 * (5_900 + 3_000 + 1_800 + 600 + 300))
+    assert (train.seconds - estimates.OTHERS) / (curve.seconds - estimates.OTHERS) == pytest.approx(images)
 
 
 def test_a_backbone_takes_its_pixels_at_the_benchs_rate():
