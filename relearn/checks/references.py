@@ -190,7 +190,8 @@ def _finetune(params: Params) -> Iterator[str]:
     for key, spec in params.finetune.items():
         path = f"finetune.{key}"
         yield from _unknown(f"{path}.start", spec.start, params.train)
-        if spec.start in params.train and spec.net in params.nets and not _unreadable(params.nets[spec.net]):
+        base = params.train.get(spec.start)
+        if base and {base.net, spec.net} <= params.nets.keys() and not _unreadable(params.nets[spec.net]):
             yield from _start(path, spec, params)
 
 
