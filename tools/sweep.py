@@ -22,7 +22,7 @@ from dvc.repo import Repo
 from dvc.repo.reproduce import plan_repro
 from dvc.scm import SCMError
 
-from relearn.data import places
+from relearn.data import places, records
 from relearn.process import command
 from relearn.report import figures
 from relearn.review import verdicts
@@ -132,7 +132,7 @@ def metric(row: dict[str, Any], experiment: str, column: str) -> Any:
     """
     name = f"metrics/summary/{experiment}.json"
     file = next(filter(Path.is_file, [Path(name), *Path().glob(f"*/{name}")]), Path(name))
-    alone = row.get(column) if file.is_file() and column in file.read_text() else None
+    alone = row.get(column) if file.is_file() and column in records.read_json(file) else None
     value = row.get(f"{file}:{column}", alone)
     return value if isinstance(value, int | float) else None
 
@@ -141,13 +141,13 @@ def tabled(rows: list[dict[str, Any]], experiment: str, by: str) -> pd.DataFrame
     """The params that differ among `rows`, and the column `by`, best first; equal ones in the order of their params."""
     params = swept(dict.fromkeys(column for row in rows for column in row))
     differing = [column for column in params if len({str(row.get(column)) for row in rows}) > 1]
-    records: list[dict[str, Any]] = [
+    found: list[dict[str, Any]] = [
         {"experiment": name_of(row)} | {column: row.get(column) for column in differing} | {by: metric(row, experiment, by)}
         for row in rows
     ]
     sign = 1 if lower(by) else -1
-    records.sort(key=lambda record: (sign * record[by], [str(record[column]) for column in differing], record["experiment"]))
-    return pd.DataFrame(records)
+    found.sort(key=lambda record: (sign * record[by], [str(record[column]) for column in differing], record["experiment"]))
+    return pd.DataFrame(found)
 
 
 def lower(metric: str) -> bool:

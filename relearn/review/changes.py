@@ -246,7 +246,11 @@ def side_of(experiment: str, row: Mapping[str, Any], snapshot: Snapshot) -> Side
     learning_curve_lenet, metrics/classify/raw.json for raw_linear_svm.
     """
     for path, record in snapshot.records.items():
-        whole = path.stem == experiment and path.parent.name not in ("summary", "train")  # which counts training images
+        whole = path.stem == experiment and path.parent.name not in (
+            "summary",
+            "train",
+            "transfer",
+        )  # these count training images
         kind = f"{path.parent.name}_{path.stem}" == experiment
         classifier = f"accuracy_{experiment.removeprefix(f'{path.stem}_')}" in record
         if whole or kind or (experiment.startswith(f"{path.stem}_") and classifier):
