@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,34 +17,21 @@ from relearn.scoring import scores
 from relearn.training import compute
 
 KEY = "multiclass"
+SEEDS = 3
 
 
-@dataclass(frozen=True)
-class Size:
-    scale: Scale
-    seeds: int
-
-
-FULL = Size("quick", 3)
-BOOK = Size("book", 3)  # 40 minutes
-
-
-def measure(size: Size = FULL) -> dict[str, Any]:
+def measure(scale: Scale = "quick") -> dict[str, Any]:
     """Accuracies of each pair, the mean difference (bfloat16 less float32) and its standard error."""
     if compute.precision(workplaces.settings().compute) == "float32":
         return {"left_out": "this processor has no bfloat16 products: all is float32"}
-    with workplaces.with_params(lambda settings: settings.update(scale=size.scale)) as folder:
+    with workplaces.with_params(lambda settings: settings.update(scale=scale)) as folder:
         trials.apart(relabelled, folder)
         pairs = []
-        for repeat in range(size.seeds):
+        for repeat in range(SEEDS):
             pair = tuple(trials.apart(trained, folder, precision, repeat) for precision in ("bfloat16", "float32"))
-            print(f"  {KEY}, seed {repeat + 1} of {size.seeds}: bfloat16 {pair[0]:.4f}, float32 {pair[1]:.4f}", flush=True)
+            print(f"  {KEY}, seed {repeat + 1} of {SEEDS}: bfloat16 {pair[0]:.4f}, float32 {pair[1]:.4f}", flush=True)
             pairs.append(pair)
-    return {"scale": size.scale} | compared(pairs)
-
-
-def measure_at_book() -> dict[str, Any]:
-    return measure(BOOK)
+    return {"scale": scale} | compared(pairs)
 
 
 def compared(pairs: Sequence[tuple[float, ...]]) -> dict[str, Any]:

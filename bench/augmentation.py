@@ -2,7 +2,6 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +15,16 @@ from relearn.params.data import Augment
 from relearn.sources import augmentation
 
 KEY = "cifar10_augmented"
+SOURCES = {"chapter": 2_000, "ours": 50_000}  # images, of which each gives ten
+REPEATS = 3
 
 
-@dataclass(frozen=True)
-class Size:
-    """Source images of our way and of the chapter's, of which each gives ten."""
-
-    sources: int
-    chapter_sources: int
-    repeats: int
-
-
-FULL = Size(50_000, 2_000, 3)
-
-
-def measure(size: Size = FULL) -> dict[str, Any]:
+def measure() -> dict[str, Any]:
     """Images made a second, ours of all, the chapter's of a part, and their ratio."""
-    ways = {"chapter": Way(chapter, (size.chapter_sources,)), "ours": Way(ours, (size.sources,))}
+    ways = {"chapter": Way(chapter, (SOURCES["chapter"],)), "ours": Way(ours, (SOURCES["ours"],))}
     each = 1 + workplaces.settings().augment[KEY].copies
-    counts = {"chapter": size.chapter_sources * each, "ours": size.sources * each}
-    return compared(trials.interleaved(ways, size.repeats, "augmentation").seconds, counts)
+    counts = {name: sources * each for name, sources in SOURCES.items()}
+    return compared(trials.interleaved(ways, REPEATS, "augmentation").seconds, counts)
 
 
 def compared(seconds: Mapping[str, Sequence[float]], counts: Mapping[str, int]) -> dict[str, Any]:

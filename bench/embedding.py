@@ -4,8 +4,7 @@ import contextlib
 import os
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,32 +18,21 @@ from relearn.training import compute
 
 SAMPLE_SECONDS = 0.02
 TINY_SIDE = 32
+IMAGES, SIDE, REPEATS = 400, 224, 5
+GROWTH = (1_000, 10_000, 100_000, 1_000_000)  # simulated images, for the memory
 
 
-@dataclass(frozen=True)
-class Size:
-    """Images and their side for the throughput; numbers of simulated images for the memory."""
-
-    images: int
-    side: int
-    repeats: int
-    growth: Sequence[int]
-
-
-FULL = Size(400, 224, 5, (1_000, 10_000, 100_000, 1_000_000))
-
-
-def measure(size: Size = FULL) -> dict[str, Any]:
+def measure() -> dict[str, Any]:
     """Images a second of both ways and their ratio; peak memory in MB for each number of images."""
-    ways = {"predict": Way(bare, (size,)), "ours": Way(ours, (size,))}
-    seconds = trials.interleaved(ways, size.repeats, "embedding").seconds
-    rate = {name: size.images / float(np.median(values)) for name, values in seconds.items()}
+    ways = {"predict": Way(bare, ()), "ours": Way(ours, ())}
+    seconds = trials.interleaved(ways, REPEATS, "embedding").seconds
+    rate = {name: IMAGES / float(np.median(values)) for name, values in seconds.items()}
     memory = {}
-    for images in size.growth:
+    for images in GROWTH:
         memory[str(images)] = grown(images)
         print(f"  embedding {images:,} simulated images: {memory[str(images)]}", flush=True)
     return {
-        "images": size.images, "side": size.side, "images_per_second": rate,
+        "images": IMAGES, "side": SIDE, "images_per_second": rate,
         "times_predict": trials.times(seconds["ours"], seconds["predict"]), "memory": memory,
     }  # fmt: skip
 
@@ -71,25 +59,25 @@ def network(side: int) -> Any:
     return backbones.trunk(keras_file.load(workplaces.LITE0), side)
 
 
-def bare(size: Size) -> Work:
+def bare() -> Work:
     """Keras' predict of images that are in memory and have the network's side."""
     from relearn.networks.engine import tf
     from stages import embed
 
-    lower = network(size.side)
-    images = workplaces.cifar10(size.images).images
-    scaled = np.asarray(tf.cast(tf.round(tf.image.resize(images, (size.side, size.side))), tf.uint8))
+    lower = network(SIDE)
+    images = workplaces.cifar10(IMAGES).images
+    scaled = np.asarray(tf.cast(tf.round(tf.image.resize(images, (SIDE, SIDE))), tf.uint8))
     lower.predict(scaled[: embed.BLOCK], batch_size=embed.BLOCK, verbose=0)
     return lambda: lower.predict(scaled, batch_size=embed.BLOCK, verbose=0)
 
 
-def ours(size: Size) -> Work:
+def ours() -> Work:
     """What `embed` does for a data set's images: scaled block by block, features written as they come."""
     from stages import embed
 
-    spec = workplaces.settings().embed["first_2000"].model_copy(update={"side": size.side})
-    lower = network(size.side)
-    images = workplaces.cifar10(size.images).images
+    spec = workplaces.settings().embed["first_2000"].model_copy(update={"side": SIDE})
+    lower = network(SIDE)
+    images = workplaces.cifar10(IMAGES).images
 
     def work(part: np.ndarray = images) -> None:
         with tempfile.TemporaryDirectory() as folder:

@@ -2,7 +2,6 @@
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,19 +19,9 @@ from relearn.training import compute
 TITLES = {"head": "head on a frozen backbone (R4)", "tuned": "upper layers on a frozen lower part (Q2)"}
 
 PREDICTED = 50  # images at once
-
-
-@dataclass(frozen=True)
-class Size:
-    """Images and their side, repeats of one epoch each; steps after which results are compared."""
-
-    images: int
-    side: int
-    repeats: int
-    steps: int
-
-
-FULL = Size(300, 224, 3, 20)
+IMAGES, SIDE = 300, 224
+REPEATS = 3  # of an epoch
+STEPS = 20  # after which results are compared
 
 
 class Frozen(NamedTuple):
@@ -43,13 +32,13 @@ class Frozen(NamedTuple):
     spec: Phase
 
 
-def measure(size: Size = FULL) -> dict[str, Any]:
+def measure() -> dict[str, Any]:
     """For each kind: seconds of an epoch and of the frozen part's single run, the ratio for all epochs, and differences."""
-    figures: dict[str, Any] = {"images": size.images, "side": size.side}
+    figures: dict[str, Any] = {"images": IMAGES, "side": SIDE}
     for kind in TITLES:
-        ways = {name: Way(make, (kind, size)) for name, make in (("chapter", chapter), ("once", once), ("epoch", epoch))}
-        seconds = trials.interleaved(ways, size.repeats, kind).seconds
-        figures[kind] = extrapolated(seconds, block(kind)[0].epochs) | {"differences": trials.apart(differences, kind, size)}
+        ways = {name: Way(make, (kind,)) for name, make in (("chapter", chapter), ("once", once), ("epoch", epoch))}
+        seconds = trials.interleaved(ways, REPEATS, kind).seconds
+        figures[kind] = extrapolated(seconds, block(kind)[0].epochs) | {"differences": trials.apart(differences, kind)}
         print(f"  {kind}: {figures[kind]['differences']}", flush=True)
     return figures
 
@@ -91,47 +80,47 @@ def block(kind: str) -> tuple[Phase, str, str | int | None]:
     return tuned, net.removesuffix(" sigmoid"), tuned.train_from  # which tells two classes apart; here are CIFAR-10's ten
 
 
-def frozen_part(kind: str, size: Size) -> Frozen:
+def frozen_part(kind: str) -> Frozen:
     """The whole network with its lower part frozen."""
     from relearn.backbones import backbones, frozen
     from relearn.networks import keras_file, nets
 
     spec, net, train_from = block(kind)
-    trunk = backbones.trunk(keras_file.load(workplaces.LITE0), size.side)
+    trunk = backbones.trunk(keras_file.load(workplaces.LITE0), SIDE)
     model = nets.with_head(trunk, net, 10, workplaces.settings().seed)
     return Frozen(model, frozen.freeze(model, train_from, net), spec)
 
 
-def pictures(size: Size) -> Split:
+def pictures() -> Split:
     """Images of CIFAR-10 scaled to the backbone's side, in memory: neither way has to scale them."""
     from relearn.networks.engine import tf
 
-    split = workplaces.cifar10(size.images)
-    scaled = np.asarray(tf.cast(tf.round(tf.image.resize(split.images, (size.side, size.side))), tf.uint8))
+    split = workplaces.cifar10(IMAGES)
+    scaled = np.asarray(tf.cast(tf.round(tf.image.resize(split.images, (SIDE, SIDE))), tf.uint8))
     return Split(scaled, split.rows, split.labels, split.fine_labels)
 
 
-def chapter(kind: str, size: Size) -> Work:
+def chapter(kind: str) -> Work:
     """An epoch of the whole network, float32, labels one-hot."""
     from bench.lib import chapters
     from relearn.networks.engine import keras
 
-    model, _, spec = frozen_part(kind, size)
-    split = pictures(size)
+    model, _, spec = frozen_part(kind)
+    split = pictures()
     chapters.compiled(model, spec.optimizer.name, spec.optimizer.learning_rate, spec.optimizer.momentum)
     labels = keras.utils.to_categorical(split.labels, 10)
     chapters.fit(model, split.images[: 2 * spec.batch], labels[: 2 * spec.batch], spec.batch)
     return lambda: chapters.fit(model, split.images, labels, spec.batch)
 
 
-def once(kind: str, size: Size) -> Work:
+def once(kind: str) -> Work:
     """The frozen part run once, its output (float16) written to a file."""
     from relearn.backbones import backbones, frozen
 
     compute.configure(workplaces.settings().compute)
-    model, first, _ = frozen_part(kind, size)
+    model, first, _ = frozen_part(kind)
     lower, _ = backbones.split(model, first)
-    split = pictures(size)
+    split = pictures()
 
     def work(part: Split = split) -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -141,20 +130,20 @@ def once(kind: str, size: Size) -> Work:
     return work
 
 
-def epoch(kind: str, size: Size) -> Work:
+def epoch(kind: str) -> Work:
     """An epoch of the part above on kept features."""
     from bench.lib import ours
     from relearn.backbones import backbones, frozen
 
     compute.configure(workplaces.settings().compute)
-    model, first, spec = frozen_part(kind, size)
+    model, first, spec = frozen_part(kind)
     lower, upper = backbones.split(model, first)
     with tempfile.TemporaryDirectory() as folder:  # the file stays readable as long as it is mapped
-        kept = frozen.run_once(lower, pictures(size), None, 1, 0, Path(folder) / "features.npy", kind)
+        kept = frozen.run_once(lower, pictures(), None, 1, 0, Path(folder) / "features.npy", kind)
     return ours.epoch(upper, spec, kept)
 
 
-def differences(kind: str, size: Size) -> dict[str, float]:
+def differences(kind: str) -> dict[str, float]:
     """Largest difference of any probability after the same steps, all in float32: features kept against the whole network.
 
     training: the largest change that the steps made, for comparison.
@@ -163,16 +152,16 @@ def differences(kind: str, size: Size) -> dict[str, float]:
     from relearn.networks import nets
 
     compute.configure_float32(workplaces.settings().compute)
-    model, first, spec = frozen_part(kind, size)
+    model, first, spec = frozen_part(kind)
     lower, upper = backbones.split(model, first)
-    split = pictures(size)
+    split = pictures()
     features = np.concatenate([lower.predict_on_batch(split.images[at : at + 100]) for at in range(0, len(split), 100)])
     start, untrained = model.get_weights(), np.asarray(model.predict(split.images, batch_size=PREDICTED, verbose=0))
 
     def after(trained: Any, inputs: np.ndarray) -> np.ndarray:
         model.set_weights(start)
         nets.compile_for(trained, spec, len(split))
-        for step in range(size.steps):
+        for step in range(STEPS):
             places = np.arange(step * spec.batch, (step + 1) * spec.batch) % len(split)
             trained.train_on_batch(inputs[places], split.labels[places])
         return np.asarray(trained.predict(inputs, batch_size=PREDICTED, verbose=0))
@@ -183,4 +172,4 @@ def differences(kind: str, size: Size) -> dict[str, float]:
         "float16": lambda values: values.astype("float16").astype("float32"),
     }
     largest = {name: float(np.abs(after(upper, keep(features)) - inside).max()) for name, keep in kept.items()}
-    return largest | {"training": float(np.abs(inside - untrained).max()), "steps": size.steps}
+    return largest | {"training": float(np.abs(inside - untrained).max()), "steps": STEPS}

@@ -1,7 +1,6 @@
 """Kernels: what the same bytes on every processor cost, and what oneDNN gives where TensorFlow does not take it by itself."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,28 +13,19 @@ from bench.threads import PINNED
 from relearn.data import processor
 
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+IMAGES = {"shallow_adadelta": 4_000, "deep_adadelta": 1_024, "vehicles": 1_280, "cifar_deeper": 1_280}  # of an epoch
+REPEATS = 3  # of an epoch
 
 
-@dataclass(frozen=True)
-class Size:
-    """Images of an epoch for each experiment of `train`, epochs measured."""
-
-    images: Mapping[str, int]
-    repeats: int
-
-
-FULL = Size({"shallow_adadelta": 4_000, "deep_adadelta": 1_024, "vehicles": 1_280, "cifar_deeper": 1_280}, 3)
-
-
-def measure(size: Size = FULL) -> dict[str, Any]:
+def measure() -> dict[str, Any]:
     """For each net, images a second of a training in float32 with one thread by its kernels, and the ratios."""
     chosen = {"free": {ONEDNN: "1"}, "pinned": PINNED}
     if not has_avx512():
         chosen["without oneDNN"] = {ONEDNN: "0"}
     nets = {}
-    for key, images in size.images.items():
+    for key, images in IMAGES.items():
         ways = {name: Way(training.ours, (key, images, "float32", 1), environment=own) for name, own in chosen.items()}
-        nets[key] = compared(trials.interleaved(ways, size.repeats, key), images)
+        nets[key] = compared(trials.interleaved(ways, REPEATS, key), images)
     return nets
 
 

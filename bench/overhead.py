@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -35,38 +34,29 @@ for path in map(pathlib.Path, sys.argv[1:]):
 """
 
 
-@dataclass(frozen=True)
-class Size:
-    """The scale and what is run for the share of overhead, repeats of runs with nothing to do; the same by experiments."""
-
-    scale: str
-    targets: Sequence[str]
-    repeats: int
-    growth: Mapping[int, int]
+TARGETS = ("evaluate@multiclass", "evaluate@cifar_simple")  # for the share of overhead, at scale quick
+REPEATS = 3  # of runs with nothing to do
+GROWTH = {10: 3, 100: 3, 500: 1}  # repeats by experiments
 
 
-FULL = Size("quick", ("evaluate@multiclass", "evaluate@cifar_simple"), 3, {10: 3, 100: 3, 500: 1})
-
-
-def measure(size: Size = FULL) -> dict[str, Any]:
+def measure() -> dict[str, Any]:
     """Seconds of overhead a stage; of a run with nothing to do, in this project and with ever more experiments."""
-    figures: dict[str, Any] = run(size)
-    print(f"  overhead of {len(size.targets)} targets: {figures}", flush=True)
+    figures: dict[str, Any] = run()
+    print(f"  overhead of {len(TARGETS)} targets: {figures}", flush=True)
     figures["growth"] = {}
-    for experiments, repeats in size.growth.items():
+    for experiments, repeats in GROWTH.items():
         figures["growth"][str(experiments)] = grown(experiments, repeats)
         print(f"  overhead, {experiments} experiments: {figures['growth'][str(experiments)]}", flush=True)
     return figures
 
 
 def table(figures: Mapping[str, Any]) -> list[Row]:
-    lines = []
     each = f"{figures['seconds_a_stage']:.1f} s, {rows.percent(figures['share'])} of {figures['seconds']:.0f} s"
     alone, nothing = f"{figures['dvc_seconds_a_stage']:.1f} s", figures["nothing_to_do_seconds"]
     stages, idle = figures["all_stages"], "commands that do nothing"
-    lines += [
-        Row(f"the same in a run of {figures['stages']} stages, whose dvc.lock is small", "", each),
-        Row(f"the same, DVC's part, a stage, in a run of {stages} stages", idle, alone),
+    lines = [
+        Row(f"starts and DVC, a stage, in a run of {figures['stages']} stages, whose dvc.lock is small", "", each),
+        Row(f"DVC alone, a stage, in a run of {stages} stages", idle, alone),
         *(Row(f"`{command}` with nothing to do, {stages} stages", "", f"{seconds:.1f} s", "< 3 s")
           for command, seconds in nothing.items()),
     ]  # fmt: skip
@@ -84,12 +74,12 @@ def table(figures: Mapping[str, Any]) -> list[Row]:
     return lines
 
 
-def run(size: Size) -> dict[str, Any]:
-    """`targets` run in a clone without cache: wall time, and the part of it that the stages' own work is not."""
-    with workplaces.clone(lambda settings: settings.update(scale=size.scale)) as folder:
-        seconds = repro(folder, *size.targets)
+def run() -> dict[str, Any]:
+    """TARGETS run in a clone without cache: wall time, and the part of it that the stages' own work is not."""
+    with workplaces.clone(lambda settings: settings.update(scale="quick")) as folder:
+        seconds = repro(folder, *TARGETS)
         inside = [float(json.loads(path.read_text())["seconds"]) for path in (folder / timings.FOLDER).rglob("*.json")]
-    return beside(seconds, inside) | nothing_to_do(size.repeats)
+    return beside(seconds, inside) | nothing_to_do()
 
 
 def beside(seconds: float, inside: Sequence[float]) -> dict[str, Any]:
@@ -98,13 +88,13 @@ def beside(seconds: float, inside: Sequence[float]) -> dict[str, Any]:
     return {"seconds": seconds, "stages": len(inside), "seconds_a_stage": over / len(inside), "share": over / seconds}
 
 
-def nothing_to_do(repeats: int) -> dict[str, Any]:
+def nothing_to_do() -> dict[str, Any]:
     """The whole pipeline with commands that write small files by `dvc repro`, and both commands when all is up to date."""
     with workplaces.clone(lambda settings: None) as folder:
         stand_in(folder)
         first = repro(folder)
         seconds = {
-            name: median(repro(folder, command=command, runs=0) for _ in range(repeats)) for name, command in COMMANDS.items()
+            name: median(repro(folder, command=command, runs=0) for _ in range(REPEATS)) for name, command in COMMANDS.items()
         }
         stages = len(locked(folder))
         return {"all_stages": stages, "dvc_seconds_a_stage": first / stages, "nothing_to_do_seconds": seconds}

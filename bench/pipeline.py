@@ -50,10 +50,6 @@ def measure(size: Size = FULL) -> dict[str, Any]:
     return {"scale": size.scale, "stages": len(inside)} | compared(seconds, shares)
 
 
-def measure_whole() -> dict[str, Any]:
-    return measure(WHOLE)
-
-
 def compared(seconds: Mapping[str, Sequence[float]], shares: Mapping[str, Sequence[float]]) -> dict[str, Any]:
     """How many times as fast as `dvc repro` each way is; medians of the shares."""
     return {

@@ -5,6 +5,7 @@ python -m bench.table
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from string import ascii_uppercase
 from typing import Any, NamedTuple
 
@@ -36,8 +37,8 @@ MEASUREMENTS = {
     "augmentation": Measurement(augmentation.measure, augmentation.table),
     "pipeline": Measurement(pipeline.measure, pipeline.table),
     "overhead": Measurement(overhead.measure, overhead.table),
-    "pipeline_whole": Measurement(pipeline.measure_whole, pipeline.table),
-    "accuracy_at_book": Measurement(accuracy.measure_at_book, accuracy.table),
+    "pipeline_whole": Measurement(partial(pipeline.measure, pipeline.WHOLE), pipeline.table),
+    "accuracy_at_book": Measurement(partial(accuracy.measure, "book"), accuracy.table),
 }
 LONG = ("pipeline_whole", "accuracy_at_book")  # measured only when named
 
@@ -90,7 +91,7 @@ def effort(measured: Sequence[Mapping[str, Any]]) -> str:
     """What measuring on one machine took, and what disturbed it."""
     minutes = sum(figures["minutes"] for figures in measured)
     busiest = max(figures["others_percent"] for figures in measured)
-    return f"{minutes:.0f} minutes in all; other programs took at most {busiest:.0f} % of the processor before a measurement."
+    return f"{minutes:.0f} minutes in all; other programs took at most {busiest:.1f} % of the processor before a measurement."
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Threads: trainings at once x threads of each, with the kernels that scale quick pins."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,28 +12,19 @@ from bench.lib.trials import Turns, Way
 from relearn.data import pins, processor
 
 PINNED = pins.KERNELS | {pins.MARK: "avx2"}
+IMAGES = {"shallow_adadelta": 4_000, "deep_adadelta": 1_024, "cifar_deeper": 1_280}  # of an epoch
+REPEATS = 3  # of an epoch
 
 
-@dataclass(frozen=True)
-class Size:
-    """Images of an epoch for each experiment of `train`, epochs measured."""
-
-    images: Mapping[str, int]
-    repeats: int
-
-
-FULL = Size({"shallow_adadelta": 4_000, "deep_adadelta": 1_024, "cifar_deeper": 1_280}, 3)
-
-
-def measure(size: Size = FULL) -> dict[str, Any]:
+def measure() -> dict[str, Any]:
     """For each net, images a second of all trainings by `at once x threads`, and how many times as many as of one training."""
     nets = {}
-    for key, images in size.images.items():
+    for key, images in IMAGES.items():
         ways = {
             shape(*pair): Way(training.ours, (key, images, "float32", pair[1]), pair[0], PINNED)
             for pair in pairs(processor.cores())
         }
-        nets[key] = compared(trials.interleaved(ways, size.repeats, key), images)
+        nets[key] = compared(trials.interleaved(ways, REPEATS, key), images)
     return nets
 
 

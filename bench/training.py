@@ -1,7 +1,6 @@
 """Training: images a second of our `train` stage against the chapters' own way, and as a share of the processor's best."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,31 +20,22 @@ TITLES = {
     "cifar_deeper": ("training, T4's six convolutions", "1.5 x"),
 }
 PRODUCTS = 3  # of two matrices, a repeat
+IMAGES = {"shallow_adadelta": 8_000, "deep_adadelta": 2_048, "vehicles": 2_560, "cifar_deeper": 2_560}  # of an epoch
+REPEATS = 3  # of an epoch
+MATRIX = 4_096  # height and width
 
 
-@dataclass(frozen=True)
-class Size:
-    """Images of an epoch for each experiment of `train`, epochs measured, side of the matrices."""
-
-    images: Mapping[str, int]
-    repeats: int
-    matrix: int
-
-
-FULL = Size({"shallow_adadelta": 8_000, "deep_adadelta": 2_048, "vehicles": 2_560, "cifar_deeper": 2_560}, 3, 4_096)
-
-
-def measure(size: Size = FULL) -> dict[str, Any]:
+def measure() -> dict[str, Any]:
     """For each net, images a second of each way and their ratios; the products' TFLOP/s as `peak`."""
     precisions = sorted({"float32", compute.precision(workplaces.settings().compute)})
-    products = {name: Way(product, (name, size.matrix)) for name in precisions}
-    operations = 2 * size.matrix**3 * PRODUCTS
-    turns = trials.interleaved(products, size.repeats, "peak")
+    products = {name: Way(product, (name, MATRIX)) for name in precisions}
+    operations = 2 * MATRIX**3 * PRODUCTS
+    turns = trials.interleaved(products, REPEATS, "peak")
     peak = {name: operations / min(seconds) / 1e12 for name, seconds in turns.seconds.items()}
     nets = {}
-    for key, images in size.images.items():
+    for key, images in IMAGES.items():
         ways = {"chapter": Way(chapter, (key, images))} | {name: Way(ours, (key, images, name)) for name in precisions}
-        turns = trials.interleaved(ways, size.repeats, key)
+        turns = trials.interleaved(ways, REPEATS, key)
         nets[key] = compared(turns, images, trials.apart(operations_of, key), peak)
     return {"peak_tflops": peak} | nets
 

@@ -1,6 +1,6 @@
 """Check what is to run, mend what a killed run left, and run the stages that are not up to date, several at a time.
 
-    python -m tools.repro [--jobs N] [--scheduler tcp://HOST:8786] [--force] [--show FOLDER] [TARGET ...]
+    python -m tools.repro [--jobs N] [--scheduler tcp://HOST:8786] [--show FOLDER] [TARGET ...]
 
 Reads  dvc.yaml, dvc.lock, params.yaml; the targets' stages and all that these need (without targets: dvc.yaml)
 Writes what `dvc repro` would write; dvc.lock byte for byte without targets, whose order DVC changes from call to call;
@@ -32,7 +32,6 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("targets", nargs="*", help="stages or dvc.yaml files, as `dvc repro` takes them at the top (dvc.yaml)")
     parser.add_argument("--jobs", default="auto", help="stages at a time: a number, or auto, as cores and memory allow")
     parser.add_argument("--scheduler", help="tcp://HOST:8786 of a Dask cluster whose workers see this folder")
-    parser.add_argument("--force", action="store_true", help="run stages that are up to date, too")
     parser.add_argument("--show", type=Path, metavar="FOLDER", help="print its metrics in the end, as `dvc metrics show` does")
     options = parser.parse_args(arguments)
     if options.jobs != "auto" and not (options.jobs.isdecimal() and int(options.jobs)):
@@ -41,7 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     with command.told(), alone():
         check.told()
         recover.main()
-        run(options.targets or ["dvc.yaml"], jobs, options.scheduler, options.force)
+        run(options.targets or ["dvc.yaml"], jobs, options.scheduler)
         if options.show:
             repository.show_metrics(options.show)
 
@@ -50,16 +49,15 @@ def run(
     targets: Sequence[str],
     jobs: int | None = None,
     scheduler: str | None = None,
-    force: bool = False,
     report: side_by_side.Report | None = None,
 ) -> None:
     """Runs what of these stages, and of all that they need, is not up to date. ValueError that names those that failed."""
     scale = checks.load().scale
-    plan = plans.make(targets, scale, force)
+    plan = plans.make(targets, scale)
     if plan.needs:
         print(f"{len(plan.needs)} stages may have to run; what they print is in {side_by_side.LOGS}/", flush=True)
         repository.note_order(plan.needs)
-        ended = side_by_side.run(plan, jobs or room(), scheduler, force, report)
+        ended = side_by_side.run(plan, jobs or room(), scheduler, report)
         with contextlib.suppress(OSError):  # a full disk, which the stages tell of
             plans.note(scale, ended.seconds)
         if ended.failed:

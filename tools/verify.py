@@ -3,7 +3,7 @@
     python -m tools.verify
     python -m tools.verify evaluate@lenet photos/dvc.yaml:probe@flowers17 --set compute.threads=1
 
-Reads  this repository at --commit; .cache/downloads
+Reads  this repository at HEAD; .cache/downloads
 Writes nothing: the clone is temporary
 
 Without stages: a few of each kind. Says "17 of 17 outputs are identical", or which differ and by how much; ends with 1 then.
@@ -22,7 +22,7 @@ from ruamel.yaml import YAML
 
 from relearn.data import pins, places
 from relearn.process import command
-from relearn.review.changes import commit, git
+from relearn.review.changes import git
 
 DEFAULT = ("evaluate@lenet", "classify@probe", "train@head_best", "finetune@freeze_both", "style_transfer@pagoda")
 PARAMS = "params.yaml"
@@ -33,13 +33,12 @@ Lock = dict[str, dict[str, str]]  # of each stage, as `dvc repro` takes it: its 
 def main() -> None:
     parser = command.parser()
     parser.add_argument("stages", nargs="*", default=DEFAULT, help=f"each with all it needs ({', '.join(DEFAULT)})")
-    parser.add_argument("--commit", default="HEAD", help="whose code, params and dvc.lock (%(default)s)")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="params to change: compute.threads=1")
     arguments = parser.parse_args()
     os.chdir(places.top())
     with command.told(), tempfile.TemporaryDirectory(prefix="verify-") as name:
         clone = Path(name)
-        cloned(arguments.commit, clone)
+        cloned(clone)
         change(clone / PARAMS, arguments.set)
         same, differing = compare(*run(clone, arguments.stages))
         for path in differing:
@@ -50,10 +49,9 @@ def main() -> None:
     sys.exit(1 if differing else 0)
 
 
-def cloned(revision: str, clone: Path) -> None:
-    """Clones this repository at `revision`, with a cache of its own and our downloads, which are checked all the same."""
-    git("clone", "--quiet", "--no-checkout", ".", str(clone))
-    git("-C", str(clone), "checkout", "--quiet", "--detach", commit(revision))
+def cloned(clone: Path) -> None:
+    """Clones this repository at HEAD, with a cache of its own and our downloads, which are checked all the same."""
+    git("clone", "--quiet", ".", str(clone))
     (clone / ".dvc/config.local").write_text("[cache]\n    dir = cache\n")  # whatever cache this user's projects share
     if places.downloads().is_dir():
         (clone / ".cache").mkdir()

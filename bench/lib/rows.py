@@ -14,8 +14,9 @@ class Row(NamedTuple):
 
 
 def times(ratio: Mapping[str, float]) -> str:
-    """A ratio with its spread: 2.10 x (2.05-2.20)."""
-    return f"{ratio['median']:.2f} x ({ratio['lowest']:.2f}-{ratio['highest']:.2f})"
+    """A ratio with its spread: 2.10 x (2.05-2.20); of one repeat without."""
+    spread = f" ({ratio['lowest']:.2f}-{ratio['highest']:.2f})" if ratio["lowest"] < ratio["highest"] else ""
+    return f"{ratio['median']:.2f} x{spread}"
 
 
 def percent(share: float) -> str:

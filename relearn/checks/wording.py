@@ -6,12 +6,16 @@ import types
 import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel
-from ruamel.yaml.error import MarkedYAMLError
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.reader import ReaderError
 
+from relearn.params.base import ParamsError
+
+Model = TypeVar("Model", bound=BaseModel)
 CURES = {  # by what the parser says; {opened} is the line of a bracket
     "duplicate key": "a key may stand only once in a block: take one away",
     "\\t": "use spaces in its place: YAML takes no tabs",
@@ -36,6 +40,16 @@ CURES = {  # by what the parser says; {opened} is the line of a bracket
     "another document": "take the `---` away: a file has one document",
 }
 BEGINS_THERE = ("while scanning a simple key", "while scanning a quoted scalar")  # the parser notices it lines further down
+
+
+def validated(path: Path, model: type[Model]) -> Model:
+    """A YAML file as a `model`; ParamsError with a line for each mistake in it."""
+    try:
+        return model.model_validate(YAML(typ="safe", pure=True).load(path))
+    except (OSError, YAMLError) as error:
+        raise ParamsError(of_file(path, error)) from error
+    except ValidationError as error:
+        raise ParamsError("\n".join(f"{path}: {of_mistake(each, model)}" for each in error.errors())) from error
 
 
 def of_file(path: Path, error: Exception) -> str:

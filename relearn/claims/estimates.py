@@ -102,10 +102,10 @@ def welch(first: tuple[float, float, int], second: tuple[float, float, int]) -> 
     return Estimate("Welch's t", one - two, error, min(n1, n2), "trainings", freedom, error * math.sqrt(min(n1, n2)), note=note)
 
 
-def of_values(values: Sequence[float] | np.ndarray, test: str, unit: Unit) -> Estimate:
+def of_values(values: Sequence[float] | np.ndarray, test: str) -> Estimate:
     """Student's t of one sample."""
     n, spread = len(values), float(np.std(values, ddof=1))
-    return Estimate(test, float(np.mean(values)), spread / math.sqrt(n), n, unit, n - 1, spread)
+    return Estimate(test, float(np.mean(values)), spread / math.sqrt(n), n, "trainings", n - 1, spread)
 
 
 def mcnemar(first: np.ndarray, second: np.ndarray) -> Estimate:

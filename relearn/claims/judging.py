@@ -166,11 +166,11 @@ def untested(first: Numbers, second: Numbers | None, claim: Claim) -> Estimate:
 def over_trainings(first: Numbers, second: Numbers | None, paired: bool) -> Estimate:
     """Student's or Welch's t; paired by what both have in common where there is enough."""
     if second is None:
-        return estimates.of_values(list(first.trainings.values()), "Student's t", "trainings")
+        return estimates.of_values(list(first.trainings.values()), "Student's t")
     common = sorted(first.trainings.keys() & second.trainings.keys())
     if paired and len(common) >= PAIRS:
         differences = [first.trainings[each] - second.trainings[each] for each in common]
-        return estimates.of_values(differences, "paired t", "trainings")
+        return estimates.of_values(differences, "paired t")
     return estimates.welch(*((each.mean, each.deviation, each.n) for each in (first, second)))
 
 

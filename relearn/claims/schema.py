@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from relearn.checks import wording
 from relearn.params.base import Block, Count, Key, ParamsError
@@ -73,12 +71,7 @@ class Claims(Block):
 
 def read(path: Path = FILE) -> dict[str, Claim]:
     """All claims by id; ParamsError with a line for each mistake in the file."""
-    try:
-        claims = Claims.model_validate(YAML(typ="safe", pure=True).load(path)).claims
-    except (OSError, YAMLError) as error:
-        raise ParamsError(wording.of_file(path, error)) from error
-    except ValidationError as error:
-        raise ParamsError("\n".join(f"{path}: {wording.of_mistake(each, Claims)}" for each in error.errors())) from error
+    claims = wording.validated(path, Claims).claims
     if mistakes := [f"{path}: claims.{key}: {mistake}" for key, claim in claims.items() for mistake in contradictions(claim)]:
         raise ParamsError("\n".join(mistakes))
     return claims

@@ -1,10 +1,12 @@
 """Files that are written whole or not at all."""
 
+import json
 import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 MARK = "partial"  # in the name of a file that is not whole yet; .gitignore and .dvcignore know it
 
@@ -22,3 +24,17 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)  # of a full disk it would keep the room
+
+
+def read_noted(path: Path) -> dict[str, Any]:
+    """The JSON object of a file; an empty one where there is none, or half of one."""
+    try:
+        return dict(json.loads(path.read_text()))
+    except (OSError, ValueError):
+        return {}
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file whole or not at all."""
+    with replacing(path) as partial:
+        partial.write_text(text)

@@ -21,8 +21,7 @@ def finish(key: str) -> None:
     metrics = Path("metrics", *key.split("-", 1)).with_suffix(".json")  # train-lenet: metrics/train/lenet.json
     for state in STATE.glob(f"{key}-*"):
         if os.environ.get("DVC_STAGE"):
-            with atomic.replacing(state / FINISHED) as partial:
-                partial.write_text(hashlib.md5(metrics.read_bytes(), usedforsecurity=False).hexdigest())
+            atomic.write_text(state / FINISHED, hashlib.md5(metrics.read_bytes(), usedforsecurity=False).hexdigest())
         else:
             shutil.rmtree(state, ignore_errors=True)
 

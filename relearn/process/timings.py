@@ -18,8 +18,7 @@ def stage(name: str, scale: str) -> Iterator[None]:
     yield
     record = {"stage": name, "seconds": round(time.perf_counter() - started, 2)}
     path = FOLDER / scale / f"{name}.json"
-    with atomic.replacing(path) as partial:
-        partial.write_text(json.dumps(record))
+    atomic.write_text(path, json.dumps(record))
 
 
 def read(scale: str, stages: Container[str]) -> dict[str, float]:

@@ -20,7 +20,7 @@ PIXELS_PER_INCH = 108  # on the page, at most: letters of the same size in every
 LARGE = 700  # pixels: a figure from that width on has a row of the page for itself
 WIDEST = 1.2  # where the axis of differences of shares ends
 INK = "#010203"  # stands for the page's text colour until the SVG is written
-BLUE, ORANGE, GREEN, PINK = "#3b82f6", "#f97316", "#10b981", "#ec4899"
+BLUE, ORANGE, GREEN = "#3b82f6", "#f97316", "#10b981"
 TEN = ["#3b82f6", "#f97316", "#10b981", "#ec4899", "#8b5cf6", "#a16207", "#06b6d4", "#ef4444", "#84cc16", "#94a3b8"]
 
 matplotlib.use("svg")

@@ -3,12 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from relearn.checks import wording
-from relearn.params.base import Block, ParamsError
+from relearn.params.base import Block
 from relearn.params.transfer import Transfer
 from relearn.params.whole import Params
 
@@ -42,12 +38,7 @@ def load(params: Params, path: Path = FILE) -> list[Row]:
 
 def read(path: Path = FILE) -> list[Row]:
     """All printed numbers, also those whose experiments have been taken out."""
-    try:
-        return Printed.model_validate(YAML(typ="safe", pure=True).load(path)).rows
-    except (OSError, YAMLError) as error:
-        raise ParamsError(wording.of_file(path, error)) from error
-    except ValidationError as error:
-        raise ParamsError("\n".join(f"{path}: {wording.of_mistake(each, Printed)}" for each in error.errors())) from error
+    return wording.validated(path, Printed).rows
 
 
 def metric_files(params: Params) -> set[str]:

@@ -62,7 +62,7 @@ class Keeper:
         self.beside = self.folder.with_name(f"seed_{seed}-{re.sub(r'[^a-z0-9]+', '-', here().lower()).strip('-')}")
         self.seen: dict[str, Any] = {}  # of each lock: its time, its entries
         self.spent = self.copy / ".state/spent.json"
-        self.before = self._spent()
+        self.before = atomic.read_noted(self.spent)
 
     def all(self) -> list[str]:
         """Keeps what has ended since the last call, and gives the names of these stages."""
@@ -86,14 +86,14 @@ class Keeper:
 
     def count(self, running: Iterable[str], seconds: float) -> dict[str, float]:
         """Adds `seconds` to what the running stages have taken, also in sittings that were killed; gives that."""
-        spent = self._spent()
+        spent = atomic.read_noted(self.spent)
         spent |= {name: spent.get(name, 0.0) + seconds for name in running}
         self._note(spent)
         return {name: spent[name] for name in running}
 
     def forget(self, stages: Collection[str]) -> None:
         """Drops what was counted for these stages, which are up to date now."""
-        spent = self._spent()
+        spent = atomic.read_noted(self.spent)
         if not spent.keys().isdisjoint(stages):
             self._note({name: seconds for name, seconds in spent.items() if name not in stages})
 
@@ -196,15 +196,8 @@ class Keeper:
         versions = {"python": python_version()} | {name: version(name) for name in PACKAGES}
         return {"processor": machine, "commit": self.commit, **about, "versions": versions, "seconds": seconds}
 
-    def _spent(self) -> dict[str, float]:
-        try:
-            return dict(json.loads(self.spent.read_text()))
-        except (OSError, ValueError):
-            return {}
-
     def _note(self, spent: dict[str, float]) -> None:
-        with atomic.replacing(self.spent) as partial:
-            partial.write_text(json.dumps(spent))
+        atomic.write_text(self.spent, json.dumps(spent))
 
 
 def read_lock(path: Path) -> Entries | None:
@@ -243,5 +236,4 @@ def _same(path: Path, other: Path) -> bool:
 
 def _write(path: Path, text: str) -> None:
     if not path.is_file() or path.read_text() != text:
-        with atomic.replacing(path) as partial:
-            partial.write_text(text)
+        atomic.write_text(path, text)

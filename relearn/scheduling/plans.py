@@ -70,7 +70,7 @@ class Agenda:
         return users + [further for user in users for further in self.failed(user)]
 
 
-def make(targets: Collection[str], scale: str, force: bool = False) -> Plan:
+def make(targets: Collection[str], scale: str) -> Plan:
     """The plan of what `dvc repro targets` may run; nothing `needs` to run when everything is up to date.
 
     A stage may have to run when DVC says that it is stale, or when one that it waits for may run.
@@ -89,7 +89,7 @@ def make(targets: Collection[str], scale: str, force: bool = False) -> Plan:
             for stage in stages:
                 before = list(graph.successors(stage))
                 waits = [other.addressing for other in before if other.addressing in due]
-                if force or waits or stage.changed(False, before):
+                if waits or stage.changed(False, before):
                     due[stage.addressing] = waits
     except DvcException as error:
         raise ValueError(f"DVC: {error}") from error
@@ -114,19 +114,11 @@ def expected(scale: str, names: Iterable[str]) -> dict[str, float]:
 
 def note(scale: str, seconds: Mapping[str, float]) -> None:
     """Keeps how long stages took, for the next plan."""
-    noted = _noted()
+    noted = atomic.read_noted(TOOK)
     noted[scale] = noted.get(scale, {}) | {name: round(value, 1) for name, value in seconds.items()}
-    with atomic.replacing(TOOK) as partial:
-        partial.write_text(json.dumps(noted))
+    atomic.write_text(TOOK, json.dumps(noted))
 
 
 def took(scale: str) -> dict[str, float]:
     """Seconds of the stages that have run here at `scale`."""
-    return _noted().get(scale, {})
-
-
-def _noted() -> dict[str, dict[str, float]]:
-    try:
-        return dict(json.loads(TOOK.read_text()))
-    except (OSError, ValueError):
-        return {}
+    return atomic.read_noted(TOOK).get(scale, {})

@@ -50,12 +50,11 @@ def note_order(stages: Collection[str]) -> None:
 
     What an earlier run noted that did not end well is kept, since the entries that it added are not in order yet.
     """
-    noted = _noted()
+    noted = atomic.read_noted(NOTED)
     for lock in {lock_of(name) for name in stages}:
         there, before = entries(lock), noted.get(str(lock))
         noted[str(lock)] = before if before is not None and there[: len(before)] == before else there
-    with atomic.replacing(NOTED) as partial:
-        partial.write_text(json.dumps(noted))
+    atomic.write_text(NOTED, json.dumps(noted))
 
 
 def put_in_order(order: Sequence[str]) -> None:
@@ -66,7 +65,7 @@ def put_in_order(order: Sequence[str]) -> None:
     """
     from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update
 
-    for name, before in _noted().items():
+    for name, before in atomic.read_noted(NOTED).items():
         lock = Path(name)
         planned = [_entry(stage) for stage in order if lock_of(stage) == lock]
         with opened() as repo, repo.lock:  # of the names, too: another DVC may add one until then
@@ -76,8 +75,7 @@ def put_in_order(order: Sequence[str]) -> None:
                 content = parse_yaml_for_update(text := lock.read_text(), str(lock))
                 content["stages"] = {name: content["stages"][name] for name in ordered}
                 if (written := dumps_yaml(content)) != text:
-                    with atomic.replacing(lock) as partial:
-                        partial.write_text(written)
+                    atomic.write_text(lock, written)
     NOTED.unlink(missing_ok=True)
 
 
@@ -112,13 +110,6 @@ def _places(planned: Sequence[str]) -> Any:
     """The place of a name in `planned`; what is not in it comes first."""
     places = {name: place for place, name in enumerate(planned)}
     return lambda name: places.get(name, -1)
-
-
-def _noted() -> dict[str, list[str]]:
-    try:
-        return dict(json.loads(NOTED.read_text()))
-    except (OSError, ValueError):
-        return {}
 
 
 def _remembering(load: Any) -> Any:
@@ -176,8 +167,7 @@ def _splicing(modify: Any) -> Any:
         for name, entry in content["stages"].items():
             if entry is not before.get(name):
                 blocks[name] = dumps_yaml({"stages": {name: entry}}).partition("\n")[2]
-        with atomic.replacing(lock) as partial:
-            partial.write_text(HEAD + "".join(blocks.values()))
+        atomic.write_text(lock, HEAD + "".join(blocks.values()))
 
     return modified
 

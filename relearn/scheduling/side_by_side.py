@@ -64,7 +64,7 @@ def log(name: str) -> Path:
     return LOGS / f"{name.replace('/dvc.yaml:', '.').replace('/', '.')}.log"
 
 
-def run(plan: Plan, jobs: int, scheduler: str | None = None, force: bool = False, report: Report | None = None) -> Ended:
+def run(plan: Plan, jobs: int, scheduler: str | None = None, report: Report | None = None) -> Ended:
     """Runs the plan's stages, `jobs` at a time (on a cluster as many as it has workers), longest chains first.
 
     A worker gets a stage when it is free: what would wait in its queue could not go to another one. Prints a line when a
@@ -83,7 +83,7 @@ def run(plan: Plan, jobs: int, scheduler: str | None = None, force: bool = False
                 workers = len(client.nthreads())
                 while len(running) < workers and (name := agenda.begin()):
                     log(name).unlink(missing_ok=True)
-                    running[client.submit(stage, name, str(Path.cwd()), force, pure=False)] = name
+                    running[client.submit(stage, name, str(Path.cwd()), pure=False)] = name
                     _say(f"{name} begins")
                     report(name, None)
                 for future in _ended(list(running)):
@@ -113,7 +113,7 @@ def pace(plan: Plan, ended: Ended) -> float:
     return (PACE_SECONDS + sum(ended.seconds.values())) / (PACE_SECONDS + sum(plan.seconds[name] for name in ended.seconds))
 
 
-def stage(name: str, folder: str, force: bool) -> Done:
+def stage(name: str, folder: str) -> Done:
     """In a worker: lets DVC run one stage, its output in the stage's log."""
     started = time.monotonic()
     with ONE_AT_A_TIME, _ended_when_cancelled():
@@ -121,7 +121,7 @@ def stage(name: str, folder: str, force: bool) -> Done:
             os.chdir(folder)
             pins.clear()  # of this worker, which may have begun with other parameters
             with _output_in(log(name)), repository.opened() as repo:
-                ran = bool(repo.reproduce(targets=[name], single_item=True, force=force))
+                ran = bool(repo.reproduce(targets=[name], single_item=True))
         except Exception as error:  # DVC raises anything
             return Done(False, time.monotonic() - started, _reason(error))
     return Done(ran, time.monotonic() - started)

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,9 +108,9 @@ def test_a_second_run_at_the_same_time_says_so_and_lets_the_first_go_on(interrup
     assert "Traceback" not in interrupted.other.stdout + interrupted.other.stderr
 
 
-@pytest.mark.parametrize(("stage", "message"), [("download@mnist", "disk is full"), ("train@lenet", "disk is full")])
-def test_a_full_disk_is_a_clear_message_and_more_room_is_enough(full, tmp_path, datasets, stage, message):
-    assert message in fulldisk.refused(full, stage, tmp_path, DATASETS_DIR=str(datasets))
+@pytest.mark.parametrize("stage", ["download@mnist", "train@lenet"])
+def test_a_full_disk_is_a_clear_message_and_more_room_is_enough(full, tmp_path, datasets, stage):
+    assert "disk is full" in fulldisk.refused(full, stage, tmp_path, DATASETS_DIR=str(datasets))
 
 
 @pytest.fixture(scope="module")
@@ -123,17 +122,3 @@ def full(tmp_path_factory, datasets):
     clones.copy(folder, torture.small)
     torture.run_to_end(folder, ["train@lenet"], DATASETS_DIR=str(datasets))
     return folder
-
-
-def test_a_lock_file_that_was_cut_off_is_put_back(folder):
-    lock = folder / "dvc.lock"
-    whole = lock.read_bytes()
-    kept = folder / ".state/dvc.lock"
-    kept.write_bytes(whole)
-    for cut in (0, len(whole) // 2, len(whole) - 1):
-        lock.write_bytes(whole[:cut])
-        done = subprocess.run([sys.executable, "-m", "tools.recover"], cwd=folder, capture_output=True, text=True)
-        assert "was cut off; put back" in done.stderr
-        assert lock.read_bytes() == whole
-    done = subprocess.run([sys.executable, "-m", "tools.recover"], cwd=folder, capture_output=True, text=True)
-    assert done.stderr == ""

@@ -122,19 +122,6 @@ def test_a_mistake_in_the_parameters_stops_before_anything_is_lost(smoke):
     assert ran(smoke.run("dvc", "repro").stdout) == []
 
 
-def test_an_unknown_key_names_the_known_ones(smoke):
-    done = smoke.run("python", "-m", "stages.train", "nope", check=False)
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: train.nope: no such experiment; params.yaml has multiclass")
-
-
-def test_a_stage_without_its_key_tells_its_usage(smoke):
-    done = smoke.run("python", "-m", "stages.relabel", check=False)
-    assert done.returncode == 2
-    assert done.stderr.startswith("usage: python -m stages.relabel [-h] key\n")
-    assert "required: key" in done.stderr
-
-
 def test_a_truck_is_named_a_moving_van_as_in_the_book(smoke):
     answers = json.loads((smoke.folder / "plots/predict/photographs.json").read_text())
     best = {answer["file"]: answer["top"][0]["name"] for answer in answers}

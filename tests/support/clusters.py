@@ -22,17 +22,16 @@ LOCAL = ("--host", "127.0.0.1", "--no-dashboard")
 
 @dataclass
 class Cluster:
-    """A running cluster: the scheduler's address; of each worker the process that keeps it running, and its log."""
+    """A running cluster: the scheduler's address; of each worker the process that keeps it running."""
 
     address: str
     scheduler: "subprocess.Popen[bytes]"
     workers: "dict[str, subprocess.Popen[bytes]]"
-    logs: dict[str, Path]
 
 
 @contextmanager
-def started(folder: Path, workers: int = 2) -> Iterator[Cluster]:
-    """A scheduler and `workers` of one thread each, on 127.0.0.1, in folders below `folder`, where their logs are, too."""
+def started(folder: Path) -> Iterator[Cluster]:
+    """A scheduler and two workers of one thread each, on 127.0.0.1, in folders below `folder`, where their logs are, too."""
     contact = folder / "scheduler.json"
     processes = []
 
@@ -47,12 +46,10 @@ def started(folder: Path, workers: int = 2) -> Iterator[Cluster]:
     try:
         scheduler = start("scheduler", "scheduler", "--port", "0", "--scheduler-file", str(contact))
         options = ("--scheduler-file", str(contact), "--nthreads", "1", "--local-directory", ".")
-        names = [f"worker{number}" for number in range(workers)]
-        running = {name: start(name, "worker", *options, "--name", name) for name in names}
+        running = {name: start(name, "worker", *options, "--name", name) for name in ("worker0", "worker1")}
         with Client(scheduler_file=str(contact), timeout=SECONDS, set_as_default=False) as client:
-            client.wait_for_workers(workers, timeout=SECONDS)
-        address = str(json.loads(contact.read_text())["address"])
-        yield Cluster(address, scheduler, running, {name: folder / f"{name}.log" for name in names})
+            client.wait_for_workers(len(running), timeout=SECONDS)
+        yield Cluster(str(json.loads(contact.read_text())["address"]), scheduler, running)
     finally:
         for process in processes:  # each with the processes of its jobs; asked politely, they take ten seconds
             with contextlib.suppress(ProcessLookupError):  # a worker that has lost its scheduler ends by itself

@@ -72,15 +72,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=14, help="of the moments (%(default)s)")
     parser.add_argument("--photos", action="store_true", help="the pipeline of the photographs")
     parser.add_argument("--archives", type=Path, default=clones.downloads(), help="a folder with the downloads (%(default)s)")
-    parser.add_argument("--table", type=Path, help="append the table to this Markdown file, too")
     arguments = parser.parse_args()
     with command.told():
-        report = tortured(arguments.archives, arguments.photos, arguments.kills, random.Random(arguments.seed))  # noqa: S311
-        print(report)
-        if arguments.table:
-            title = "Photographs" if arguments.photos else "The first pipeline"
-            with arguments.table.open("a") as stream:
-                stream.write(f"\n## {title}, seed {arguments.seed}\n\n{report}")
+        print(tortured(arguments.archives, arguments.photos, arguments.kills, random.Random(arguments.seed)))  # noqa: S311
 
 
 def tortured(archives: Path, photos: bool, count: int, chance: random.Random) -> str:

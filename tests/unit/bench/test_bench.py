@@ -250,7 +250,8 @@ def test_onednn_is_switched_off_only_where_tensorflow_does_not_take_it_by_itself
         return trials.Turns(ones, ones)
 
     monkeypatch.setattr(trials, "interleaved", interleaved)
-    figures = kernels.measure(kernels.Size({"vehicles": 10}, 1))
+    monkeypatch.setattr(kernels, "IMAGES", {"vehicles": 10})
+    figures = kernels.measure()
     assert len(tried[0]) == ways
     assert tried[0]["pinned"].environment == pins.KERNELS | {pins.MARK: "avx2"}
     assert any("left out" in row.figure for row in kernels.table(figures)) == (ways == 2)
@@ -323,7 +324,7 @@ def test_experiments_that_nobody_trained_are_up_to_date_until_one_is_changed():
     assert set(overhead.grown(3, 1)) == {"nothing_to_do_seconds", "one_changed_seconds"}
 
 
-@pytest.mark.parametrize("images", embedding.FULL.growth)
+@pytest.mark.parametrize("images", embedding.GROWTH)
 def test_so_many_simulated_images_are_allowed(tmp_path, images):
     settings = yaml.safe_load((ROOT / "params.yaml").read_text())
     embedding.simulated(settings, images)

@@ -104,13 +104,12 @@ def test_some_targets_come_in_the_order_that_all_stages_have(project):
     assert list(plans.make(names[::-4], "quick").order) == [name for name in everything if name in names[::-4]]
 
 
-def test_what_is_up_to_date_has_to_run_only_when_that_is_asked_for(project):
+def test_what_is_up_to_date_has_not_to_run(project):
     from dvc.repo import Repo
 
     Repo(str(project)).reproduce()
     assert plans.make(["dvc.yaml"], "quick").needs == {}
     assert list(plans.make(["dvc.yaml"], "quick").order) == ["one", "two", "last", "alone"]
-    assert plans.make(["two"], "quick", force=True).needs == {"one": [], "two": ["one"]}
     (project / "two").write_text("changed")
     assert plans.make(["dvc.yaml"], "quick").needs == {"two": [], "last": ["two"]}
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from relearn.claims.judging import Verdict
 from relearn.claims.kept import Value
+from relearn.params import whole
 from relearn.report.printed import Row
 from tools import results
 from tools.results import Line, Stage
@@ -49,6 +50,13 @@ def test_the_rows_of_readme_are_told_by_what_came_of_them():
 
 def test_a_row_tells_the_difference():
     assert results.cells(line("K1", "shallow", 0.49, 0.5))[2:6] == ("0.4900", "0.5000", "1", "+0.010")
+
+
+def test_without_its_trainings_t2_has_no_table(monkeypatch):
+    params = whole.read()
+    for settings in (params | {"learning_curve": {}}, {key: block for key, block in params.items() if key != "learning_curve"}):
+        monkeypatch.setattr(whole, "read", lambda settings=settings: settings)
+        assert results.sizes() == ""
 
 
 def verdict(identity, chapter, says, p):
