@@ -70,7 +70,7 @@ torture: $(VENV)/.installed ## kill small pipelines 50 (KILLS=) and 15 times, fi
 	python -m tests.support.fulldisk
 	python -m tests.support.fulldisk --photos
 
-bench: $(VENV)/.installed ## measure all of docs/performance.md (NAMES="training embedding": some) on an idle machine, 45 minutes
+bench: $(VENV)/.installed ## measure all of docs/performance.md (NAMES="training embedding": some) on an idle machine, 30 minutes
 	dvc repro download@cifar10 fetch@lite0
 	python -m bench $(NAMES)
 

@@ -1,7 +1,7 @@
 """Measure how fast everything is, side by side with the chapters' own way.
 
     python -m bench [training accuracy ...]    # without names all but the long ones
-    python -m bench accuracy_at_book           # three pairs at the chapter's own scale: 40 minutes
+    python -m bench accuracy_at_book           # three pairs at the chapter's own scale: 45 minutes
 
 Reads  data/cifar10, models/backbones/lite0.keras
 Writes bench/results.json after each measurement (those that are not named stay as they are, with the machine that they were

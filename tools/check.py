@@ -26,7 +26,7 @@ from relearn.params.base import ParamsError
 from relearn.params.whole import Params
 from relearn.process import command
 from relearn.report import printed
-from relearn.scheduling import estimates, plans
+from relearn.scheduling import plans
 
 COUNTED = ("train", "repeat", "finetune", "transfer", "classify")
 NAMED = 8  # claims, or stages with trainings, that are named one by one
@@ -148,7 +148,7 @@ def training(stage: str, settings: Params) -> str:
     kind, _, key = stage.rpartition(":")[2].partition("@")
     if kind in ("head", "tuned"):
         kind, key = "transfer", f"{key}_{kind}"
-    if (found := estimates.trainings(kind, key, settings)) is None:
+    if (found := plans.trainings(kind, key, settings)) is None:
         return ""
     spec, count = found
     return f"{count} training{'s' * (count > 1)} of {spec.epochs} epoch{'s' * (spec.epochs > 1)}"

@@ -190,8 +190,7 @@ def _finetune(params: Params) -> Iterator[str]:
     for key, spec in params.finetune.items():
         path = f"finetune.{key}"
         yield from _unknown(f"{path}.start", spec.start, params.train)
-        base = params.train.get(spec.start)
-        if base and {base.net, spec.net} <= params.nets.keys() and not _unreadable(params.nets[spec.net]):
+        if spec.start in params.train and spec.net in params.nets and not _unreadable(params.nets[spec.net]):
             yield from _start(path, spec, params)
 
 
@@ -199,7 +198,7 @@ def _start(path: str, spec: Finetune, params: Params) -> Iterator[str]:
     base = params.train[spec.start]
     if base.images.startswith("embeddings/"):
         yield f"{path}.start: {spec.start} takes features of an embedding, not images"
-    if base.net != spec.net:
+    if base.net != spec.net and base.net in params.nets:
         yield f"{path}.net: {spec.net!r} is not the net of {spec.start}, {base.net!r}"
     views = [params.relabel.get(labels) for labels in (base.labels, spec.labels)]
     if all(view is not None and _has(params, view.images) for view in views):

@@ -1,4 +1,4 @@
-"""Mistakes in a YAML file in words: the key, the value, what is allowed; for broken YAML the line and the cure."""
+"""A YAML file as a model, and mistakes in it: the key, the value, what is allowed; for broken YAML the line and the cure."""
 
 import difflib
 import re

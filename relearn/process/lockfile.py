@@ -85,16 +85,19 @@ def _is_no_json(path: Path) -> bool:
 
 
 def _is_cut(lock: Path, kept: Path) -> bool:
-    """Whether dvc.lock ends within a stage, or has only the first of the stages that were there when the copy was made."""
-    pipeline = lock.with_name("dvc.yaml")
+    """Whether dvc.lock ends within a stage, or has only the first of the stages that were there when the copy was made.
+
+    As git has it the file is whole: then it is of another branch, or dvc.yaml has changed since.
+    """
+    pipeline, text = lock.with_name("dvc.yaml"), lock.read_text(errors="replace")
     stages = _stages(lock, pipeline)
-    if stages is None:
-        return True
-    if not kept.is_file() or lock.stat().st_mtime_ns <= kept.stat().st_mtime_ns:
-        return False
-    before = _stages(kept, pipeline) or []
-    cut_between_two = len(stages) < len(before) and stages == before[: len(stages)]
-    return cut_between_two and lock.read_text(errors="replace") != _committed(lock)
+    if stages is not None:
+        if not kept.is_file() or lock.stat().st_mtime_ns <= kept.stat().st_mtime_ns:
+            return False
+        before = _stages(kept, pipeline) or []
+        if stages != before[: len(stages)] or len(stages) >= len(before):
+            return False
+    return not text or text != _committed(lock)
 
 
 def _stages(lock: Path, pipeline: Path) -> list[str] | None:
@@ -103,7 +106,7 @@ def _stages(lock: Path, pipeline: Path) -> list[str] | None:
     try:
         stages = YAML(typ="safe").load(text)["stages"]
         name, entry = list(stages.items())[-1]
-        whole = not _writes(pipeline, name) or {"path", "size"} <= set(entry["outs"][-1])
+        whole = {"path", "size"} <= set(entry["outs"][-1]) if _writes(pipeline, name) else all(entry.values())
     except (YAMLError, AttributeError, TypeError, KeyError, IndexError):
         return None
     return list(stages) if text.endswith("\n") and whole else None
@@ -113,11 +116,11 @@ def _writes(pipeline: Path, stage: str) -> bool:
     """Whether dvc.yaml gives a stage outputs, which end its entry; True where dvc.yaml does not say."""
     try:
         spec = YAML(typ="safe").load(pipeline.read_text())["stages"][stage.partition("@")[0]]
-    except (OSError, YAMLError, TypeError, KeyError):
+        return any(spec.get("do", spec).get(kind) for kind in ("outs", "metrics", "plots"))
+    except (OSError, YAMLError, AttributeError, TypeError, KeyError):
         return True
-    return any(spec.get("do", spec).get(kind) for kind in ("outs", "metrics", "plots"))
 
 
 def _committed(lock: Path) -> str:
-    """The file as git has it: one of another branch is whole, though stages of this one are not in it."""
+    """The file as git has it."""
     return subprocess.run(["git", "show", f"HEAD:./{lock}"], capture_output=True, text=True, check=False).stdout

@@ -16,6 +16,7 @@ from dvc.repo import Repo
 from relearn.review.verdicts import Side, Verdict, judge, place
 
 T = TypeVar("T")
+OTHER_IMAGES = ("summary", "train", "transfer")  # metrics that count none, or training images
 
 
 class ReviewError(ValueError):
@@ -246,11 +247,7 @@ def side_of(experiment: str, row: Mapping[str, Any], snapshot: Snapshot) -> Side
     learning_curve_lenet, metrics/classify/raw.json for raw_linear_svm.
     """
     for path, record in snapshot.records.items():
-        whole = path.stem == experiment and path.parent.name not in (
-            "summary",
-            "train",
-            "transfer",
-        )  # these count training images
+        whole = path.stem == experiment and path.parent.name not in OTHER_IMAGES
         kind = f"{path.parent.name}_{path.stem}" == experiment
         classifier = f"accuracy_{experiment.removeprefix(f'{path.stem}_')}" in record
         if whole or kind or (experiment.startswith(f"{path.stem}_") and classifier):

@@ -1,11 +1,10 @@
 """How long stages will take at another scale than they ran at: as they took before, else by operations and the bench's rates."""
 
 import json
-import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from relearn.checks import shapes
 from relearn.claims import kept
@@ -13,6 +12,7 @@ from relearn.data import processor, records
 from relearn.params import whole
 from relearn.params.training import Fit, LearningCurve
 from relearn.params.whole import Params
+from relearn.scheduling import plans
 from relearn.training import compute
 
 BENCH = Path("bench/results.json")
@@ -58,26 +58,6 @@ def of_stages(names: Iterable[str], scale: str, before: Mapping[str, float]) -> 
     return found
 
 
-def trainings(kind: str, key: str, settings: Params) -> tuple[Any, int] | None:
-    """The block of params.yaml that a stage trains by, and how many trainings it is; None for a stage that trains nothing."""
-    blocks: Any = getattr(settings, kind, None)
-    spec: Any = blocks.get(key) if isinstance(blocks, dict) else blocks
-    if spec is None:
-        return None
-    match kind:
-        case "train" | "transfer":
-            return spec, 1
-        case "repeat" | "finetune":
-            return spec, spec.repeats
-        case "learning_curve":
-            return spec, spec.repeats * len(spec.counts)
-        case "one_vs_rest":
-            return spec, len(shapes.classes(settings, spec.images))
-        case "tune":
-            return spec, math.prod(map(len, spec.grid.model_dump().values()))
-    return None
-
-
 class Rates:
     """What bench/results.json measured, for trainings at `scale` on this machine."""
 
@@ -99,7 +79,7 @@ class Rates:
 
     def training(self, kind: str, key: str) -> float | None:
         """Seconds of a training, or of all of a stage that has several."""
-        spec, runs = trainings(kind, key, self.settings) or (None, 0)
+        spec, runs = plans.trainings(kind, key, self.settings) or (None, 0)
         per_image = self.operations(spec.net, self.side(self.settings, spec)) if spec else None
         if spec is None or per_image is None:
             return None
@@ -108,7 +88,7 @@ class Rates:
 
     def tuning(self, key: str) -> float | None:
         """Seconds of a grid search, whose heads take about as much as the one of R3."""
-        spec, runs = trainings("tune", key, self.settings) or (None, 0)
+        spec, runs = plans.trainings("tune", key, self.settings) or (None, 0)
         head = self.settings.train.get("head_rmsprop")
         if spec is None or head is None:
             return None

@@ -1,12 +1,15 @@
 """Which stages have to run, what each of them waits for, and which should begin first."""
 
 import json
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from relearn.checks import shapes
+from relearn.params.whole import Params
 from relearn.process import atomic
 from relearn.scheduling import repository
 
@@ -122,3 +125,23 @@ def note(scale: str, seconds: Mapping[str, float]) -> None:
 def took(scale: str) -> dict[str, float]:
     """Seconds of the stages that have run here at `scale`."""
     return atomic.read_noted(TOOK).get(scale, {})
+
+
+def trainings(kind: str, key: str, settings: Params) -> tuple[Any, int] | None:
+    """The block of params.yaml that a stage trains by, and how many trainings it is; None for a stage that trains nothing."""
+    blocks: Any = getattr(settings, kind, None)
+    spec: Any = blocks.get(key) if isinstance(blocks, dict) else blocks
+    if spec is None:
+        return None
+    match kind:
+        case "train" | "transfer":
+            return spec, 1
+        case "repeat" | "finetune":
+            return spec, spec.repeats
+        case "learning_curve":
+            return spec, spec.repeats * len(spec.counts)
+        case "one_vs_rest":
+            return spec, len(shapes.classes(settings, spec.images))
+        case "tune":
+            return spec, math.prod(map(len, spec.grid.model_dump().values()))
+    return None

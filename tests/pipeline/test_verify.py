@@ -29,9 +29,3 @@ def test_a_stage_that_there_is_not_is_an_error():
     done = run("", "train@nope")
     assert done.returncode == 1
     assert done.stderr.startswith("error: train@nope: not in dvc.lock")
-
-
-def test_a_commit_that_there_is_not_is_an_error():
-    done = run("", "--commit", "nope")
-    assert done.returncode == 1
-    assert done.stderr == "error: 'nope' is no branch, tag or commit of this repository: git fetch it, or name another\n"

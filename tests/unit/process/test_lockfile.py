@@ -9,6 +9,20 @@ import pytest
 from relearn.process import lockfile
 from tests.unit.process.conftest import LOCK, STAGE
 
+PIPELINE = """stages:
+  lint: {cmd: ruff check}
+  each: {foreach: [a], do: {cmd: ruff check}}
+  train: {foreach: [a], do: {cmd: a, outs: [b]}}
+  score: {cmd: a, metrics: [b]}
+  draw: {cmd: a, plots: [b]}
+  empty:
+"""
+
+
+def commit():
+    subprocess.run(["git", "add", "dvc.lock"], check=True)
+    subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@localhost", "commit", "-q", "-m", "a"], check=True)
+
 
 @pytest.mark.parametrize("cut", [0, *(place + 1 for place, letter in enumerate(LOCK[:-1]) if letter == "\n"), 30, len(LOCK) - 1])
 def test_a_lock_that_was_cut_off_anywhere_is_put_back_with_its_time(under_dvc, cut):
@@ -29,22 +43,41 @@ def test_a_whole_lock_is_left_alone(under_dvc):
 
 
 @pytest.mark.parametrize("end", ["    deps:\n    - path: setup.cfg\n      size: 5\n", ""])
-def test_a_lock_is_whole_whose_last_stage_writes_nothing_but_cut_where_it_should(under_dvc, end):
+@pytest.mark.parametrize(
+    ("stage", "mended"), [("lint", 0), ("each@a", 0), ("train@d", 1), ("score", 1), ("draw", 1), ("empty", 1), ("gone", 1)]
+)
+def test_a_lock_is_whole_whose_last_stage_writes_nothing_but_cut_where_it_should(under_dvc, end, stage, mended):
     lockfile.keep()
-    (under_dvc / "dvc.yaml").write_text("stages:\n  lint: {cmd: ruff check}\n  train: {foreach: [a], do: {cmd: a, outs: [b]}}\n")
-    for stage, mended in (("lint", 0), ("train@d", 1)):
-        more = LOCK + f"  {stage}:\n    cmd: ruff check\n{end}"
-        (under_dvc / "dvc.lock").write_text(more)
-        assert len(lockfile.recover()) == mended
-        assert (under_dvc / "dvc.lock").read_text() == (LOCK if mended else more)
+    (under_dvc / "dvc.yaml").write_text(PIPELINE)
+    more = LOCK + f"  {stage}:\n    cmd: ruff check\n{end}"
+    (under_dvc / "dvc.lock").write_text(more)
+    assert len(lockfile.recover()) == mended
+    assert (under_dvc / "dvc.lock").read_text() == (LOCK if mended else more)
+
+
+@pytest.mark.parametrize("end", ["", "    cmd: ruff check\n    deps:\n"])
+def test_a_lock_that_was_cut_off_in_a_stage_that_writes_nothing_is_put_back_also_by_one_that_ends_with_it(under_dvc, end):
+    (under_dvc / "dvc.yaml").write_text(PIPELINE)
+    whole = LOCK + "  lint:\n    cmd: ruff check\n    deps:\n    - path: setup.cfg\n      size: 5\n"
+    (under_dvc / "dvc.lock").write_text(whole)
+    lockfile.keep()
+    (under_dvc / "dvc.lock").write_text(LOCK + f"  lint:\n{end}")
+    assert len(lockfile.recover()) == 1
+    assert (under_dvc / "dvc.lock").read_text() == whole
+
+
+def test_a_lock_as_git_has_it_is_whole_whatever_dvc_yaml_says_now(under_dvc):
+    (under_dvc / "dvc.lock").write_text(LOCK + "  score:\n    cmd: ruff check\n")
+    (under_dvc / "dvc.yaml").write_text(PIPELINE)
+    commit()
+    assert lockfile.recover() == []
 
 
 def test_the_lock_of_another_commit_is_left_alone_though_it_has_fewer_stages(under_dvc):
     lockfile.keep()
     fewer = "schema: '2.0'\nstages:\n" + STAGE.format("train@a")
     (under_dvc / "dvc.lock").write_text(fewer)
-    subprocess.run(["git", "add", "dvc.lock"], check=True)
-    subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@localhost", "commit", "-q", "-m", "fewer"], check=True)
+    commit()
     assert lockfile.recover() == []
 
 

@@ -1,6 +1,7 @@
 """A commit that cannot be compared with is told in one line with the cure, as is a repository that Git does not read."""
 
 import subprocess
+from pathlib import PurePosixPath
 
 import pytest
 
@@ -52,3 +53,9 @@ def test_a_setting_that_git_is_too_old_for_is_named(repository):
     subprocess.run(["git", "config", "core.repositoryFormatVersion", "1"], check=True)
     subprocess.run(["git", "config", "extensions.madeUp", "true"], check=True)
     assert "madeup" in refused("HEAD")
+
+
+@pytest.mark.parametrize("folder", ["train", "transfer"])
+def test_training_images_are_no_test_images(folder):
+    snapshot = changes.Snapshot(records={PurePosixPath(f"metrics/{folder}/x.json"): {"images": 240}})
+    assert changes.side_of("x", {"accuracy": 0.5}, snapshot).images is None

@@ -64,6 +64,7 @@ def test_a_metric_that_only_another_experiment_has_is_none_of_this_one(project):
     assert sweep.metric(row, "x", "auc") == 0.9
     assert sweep.metric(row, "x", "mcnemar_p") is None
     assert sweep.metric(row, "y", "auc") is None
+    assert sweep.metric({"au": 0.9}, "x", "au") is None  # of no metric's name but a part
 
 
 def test_photographs_are_swept_too(project):
