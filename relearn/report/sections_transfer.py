@@ -112,7 +112,7 @@ def photographs(settings: Params, key: str) -> Section:
         f"Read: {shown}. Backbone {settings.backbones[spec.backbone].architecture}, recipe {spec.recipe}, {spec.side} pixels. "
         f"Accuracy on the test photographs: linear probe {probe:.4f}, head on the frozen backbone "
         f"{scored['head']['accuracy']:.4f}, upper layers trained, too {scored['tuned']['accuracy']:.4f}.{of_validation(metrics)}",
-        [figures.curves(histories, measure, measure.replace("val_", "holdout ")),
+        [figures.curves(histories, measure, "holdout accuracy" if measure == "val_accuracy" else "accuracy on training images"),
          figures.bars(classes, per_class, "share classified correctly"),
          figures.confusion(percent(phases["tuned"], classes), classes, "after both phases")],
         sheet=pictures.file_uri(sheet) if (sheet := PLOTS / f"gather/{key}.png").is_file() else "",
