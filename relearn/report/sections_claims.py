@@ -36,8 +36,8 @@ def counted(found: Sequence[Verdict]) -> str:
     counts = Counter(verdict.verdict for verdict in found)
     single = sum(of_one_training(verdict) for verdict in found)
     later = f", {counts[MISSING]} not yet run" if counts[MISSING] else ""
-    return (f"Of {len(found)} claims {counts[HOLDS]} hold, {counts[FAILS]} do not hold, {counts[UNDECIDED]} are undecided{later}. "
-            f"{single} of the {counts[HOLDS] + counts[FAILS]} decided claims rest on one training each.")  # fmt: skip
+    return (f"Of {len(found)} claims {counts[HOLDS]} hold, {counts[FAILS]} do not hold, {counts[UNDECIDED]} are undecided"
+            f"{later}. {single} of the {counts[HOLDS] + counts[FAILS]} decided claims rest on one training each.")  # fmt: skip
 
 
 def of_one_training(verdict: Verdict) -> bool:
