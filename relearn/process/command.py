@@ -25,11 +25,9 @@ STARTERS = ("python", "pypy", "dvc", "dask")  # name prefixes of processes that 
 def run(main: Callable[..., None]) -> None:
     """Calls a stage's main with the command line's arguments, named as its parameters, and keeps a copy of dvc.lock before.
 
-    Expected errors become one message and exit status 1; wrong arguments show the usage. Without CUDA_VISIBLE_DEVICES GPUs are
-    hidden: a result says on which processor it was computed.
+    Expected errors become one message and exit status 1; wrong arguments show the usage.
     """
     arguments = parser(*inspect.signature(main).parameters).parse_args()
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     with told():
         if os.environ.get("DVC_STAGE"):
             threading.Thread(target=lockfile.keep, daemon=True).start()  # another DVC may be writing it for a while

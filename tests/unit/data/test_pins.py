@@ -126,12 +126,17 @@ for stage in sys.argv[1].split(","):
 """
 
 
-def test_kernels_are_pinned_before_a_stage_imports_numpy(tmp_path, environ):
+@pytest.mark.parametrize("gpus", ["", "0,1"])
+def test_kernels_are_pinned_and_gpus_hidden_unless_named_before_a_stage_imports_numpy(tmp_path, environ, gpus):
+    """TensorFlow, which looks for GPUs when it is imported, imports NumPy first."""
     parameters(tmp_path)
+    environ.pop("CUDA_VISIBLE_DEVICES", None)
+    if gpus:
+        environ["CUDA_VISIBLE_DEVICES"] = gpus
     done = subprocess.run([sys.executable, "-c", UP_TO_NUMPY, ",".join(STAGES)], cwd=tmp_path,
                           env=environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)  # fmt: skip
     seen = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
-    expected = pins.KERNELS | pins.SETTINGS
+    expected = pins.KERNELS | pins.SETTINGS | {"CUDA_VISIBLE_DEVICES": gpus or "-1"}
     assert {stage for stage, _ in seen} == set(STAGES), done.stderr
     assert all({name: told.get(name) for name in expected} == expected for _, told in seen)
 

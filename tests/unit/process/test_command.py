@@ -124,19 +124,6 @@ def test_a_wrong_argument_is_answered_with_the_usage(stage, arguments, mistake, 
     assert error.endswith(mistake)
 
 
-@pytest.mark.parametrize(("given", "seen"), [(None, "-1"), ("0,1", "0,1"), ("", "")])
-def test_a_stage_sees_no_gpu_unless_it_is_told_which(monkeypatch, given, seen):
-    monkeypatch.setattr(sys, "argv", ["x"])
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "9")
-    if given is None:
-        monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
-    else:
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
-    found = []
-    command.run(lambda: found.append(os.environ["CUDA_VISIBLE_DEVICES"]))
-    assert found == [seen]
-
-
 def test_a_stage_gets_its_arguments_in_their_order_and_dvc_lock_is_kept_while_it_runs(under_dvc, monkeypatch):
     calls = []
 
