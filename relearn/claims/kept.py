@@ -76,7 +76,8 @@ def value(metric: str, book: Path = BOOK) -> Value:
         return pooled(means, [record[error] or 0.0 for record in kept], [record["repeats"] for record in kept])
     if len(means) > 1 and None not in means:
         deviation = float(np.std(means, ddof=1)) / math.sqrt(len(means))
-        return Value(float(np.mean(means)), deviation or None, len(means))  # none for what no seed changes, as parameters
+        changes = len(set(means)) > 1  # by the seed, which parameters do not; their deviation may be 1e-17
+        return Value(float(np.mean(means)), deviation if changes else None, len(means))
     return Value(means[0], None, kept[0].get("repeats", 1)) if means else Value()
 
 
