@@ -35,9 +35,10 @@ def counted(found: Sequence[Verdict]) -> str:
     """How many claims there are of each verdict, in a sentence."""
     counts = Counter(verdict.verdict for verdict in found)
     single = sum(of_one_training(verdict) for verdict in found)
-    later = f", {counts[MISSING]} not yet run" if counts[MISSING] else ""
-    return (f"Of {len(found)} claims {counts[HOLDS]} hold, {counts[FAILS]} do not hold, {counts[UNDECIDED]} are undecided"
-            f"{later}. {single} of the {counts[HOLDS] + counts[FAILS]} decided claims rest on one training each.")  # fmt: skip
+    told = [f"{counts[HOLDS]} hold", f"{counts[FAILS]} do not hold", f"{counts[UNDECIDED]} are undecided"]
+    told += [f"{counts[MISSING]} not yet run"] * bool(counts[MISSING])
+    whole = f"Of {len(found)} claims {', '.join(told[:-1])} and {told[-1]}."
+    return f"{whole} {single} of the {counts[HOLDS] + counts[FAILS]} decided claims rest on one training each."
 
 
 def of_one_training(verdict: Verdict) -> bool:

@@ -20,8 +20,12 @@ ALL = [ABOVE, WITHIN, CURVE, LATER, BELOW, ONE, FAILED]
 
 def test_the_section_counts_the_verdicts_and_has_a_row_for_every_claim():
     (section,) = sections_claims.build(ALL)
-    assert "Of 7 claims 2 hold, 1 do not hold, 3 are undecided, 1 not yet run. 1 of the 3 decided claims" in section.text
+    assert "Of 7 claims 2 hold, 1 do not hold, 3 are undecided and 1 not yet run. 1 of the 3 decided claims" in section.text
     assert [row["claim"] for row in section.table] == [f"{each.chapter}. {each.claim}" for each in ALL]
+
+
+def test_what_is_not_yet_run_is_counted_only_where_there_is_some():
+    assert sections_claims.counted([ABOVE, BELOW]).startswith("Of 2 claims 2 hold, 0 do not hold and 0 are undecided. 1 of the 2")
 
 
 def test_a_row_is_read_by_people():

@@ -85,5 +85,5 @@ def test_readme_says_before_its_verdicts_what_n_images_and_several_comparisons_m
     )
     assert table.startswith("| verdict | ")
     assert max(map(len, about.splitlines())) <= 100
-    assert about.startswith("Of 2 claims 1 hold, 0 do not hold, 0 are undecided, 1 not yet run. 1 of the 1 decided claims")
+    assert about.startswith("Of 2 claims 1 hold, 0 do not hold, 0 are undecided and 1 not yet run. 1 of the 1 decided claims")
     assert "a claim with several comparisons shows its weakest" in about.replace("\n", " ")
