@@ -125,7 +125,7 @@ def costs(settings: Params) -> Section:
     shown = [
         {"experiment": row["name"], "net": row["net"], "images x epochs": f"{row['images']:,} x {row['epochs']}",
          "10^15 operations": f"{row['petaflop']:.4g}", "accuracy": f"{row['accuracy']:.4f}",
-         "accuracy for each": f"{row['accuracy'] / row['petaflop']:,.1f}"}
+         "accuracy per 10^15": f"{row['accuracy'] / row['petaflop']:,.1f}"}
         for row in table.to_dict("records")
     ]  # fmt: skip
     return Section(

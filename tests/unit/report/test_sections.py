@@ -48,7 +48,7 @@ def test_what_trainings_cost_is_told_of_any_number_of_those_that_tell_all_classe
     assert "vehicles" not in shown
     assert "head_adam" not in shown
     assert shown["fast94"]["accuracy"] == "0.2500"
-    assert shown["shallow_adadelta"]["accuracy for each"] == "2.0"
+    assert shown["shallow_adadelta"]["accuracy per 10^15"] == "2.0"
     assert all(name in section.svgs[0] for name in shown)
 
 
