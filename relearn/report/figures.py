@@ -157,11 +157,10 @@ def confusion(percent: np.ndarray, classes: Sequence[str], title: str) -> str:
     n = len(classes)
     figure, axes = _axes(0.42 * n + 1.5, 0.36 * n + 1.1)
     shares = np.nan_to_num(percent)
-    colours = np.zeros((n, n, 4))
-    colours[...] = to_rgba(BLUE)
-    colours[..., 3] = 0.9 * shares / 100
     for (row, column), value in np.ndenumerate(shares):
-        axes.add_patch(matplotlib.patches.Rectangle((column - 0.5, row - 0.5), 1, 1, color=colours[row, column], lw=0))
+        if value:
+            colour = to_rgba(BLUE, 0.9 * value / 100)
+            axes.add_patch(matplotlib.patches.Rectangle((column - 0.5, row - 0.5), 1, 1, color=colour, lw=0))
         axes.text(column, row, f"{value:.0f}" if n > 4 else f"{value:.1f}", ha="center", va="center", fontsize=8)
     axes.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5), xlabel="predicted", ylabel="true")
     figure.suptitle(title, fontsize="medium")

@@ -79,19 +79,20 @@ class Rates:
 
     def training(self, kind: str, key: str) -> float | None:
         """Seconds of a training, or of all of a stage that has several."""
-        spec, runs = plans.trainings(kind, key, self.settings) or (None, 0)
-        per_image = self.operations(spec.net, self.side(self.settings, spec)) if spec else None
-        if spec is None or per_image is None:
+        if (found := plans.trainings(kind, key, self.settings)) is None:
+            return None
+        spec, runs = found
+        if (per_image := self.operations(spec.net, self.side(self.settings, spec))) is None:
             return None
         images = sum(spec.counts) / len(spec.counts) if isinstance(spec, LearningCurve) else self.images(spec)
         return float(images * spec.epochs * runs * per_image / self.speed(spec.net))
 
     def tuning(self, key: str) -> float | None:
         """Seconds of a grid search, whose heads take about as much as the one of R3."""
-        spec, runs = plans.trainings("tune", key, self.settings) or (None, 0)
-        head = self.settings.train.get("head_rmsprop")
-        if spec is None or head is None:
+        found, head = plans.trainings("tune", key, self.settings), self.settings.train.get("head_rmsprop")
+        if found is None or head is None:
             return None
+        spec, runs = found
         return float((self.training("train", "head_rmsprop") or 0.0) * runs * spec.epochs / head.epochs)
 
     def embedding(self, key: str) -> float:

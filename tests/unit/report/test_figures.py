@@ -58,6 +58,12 @@ def test_the_legend_tells_what_is_printed_whichever_series_has_it(svg):
     assert svg.count(">printed") == 1
 
 
+def test_an_empty_cell_of_a_confusion_matrix_has_its_number_alone():
+    svg = figures.confusion(np.array([[75.0, 25.0], [0.0, 100.0]]), ["a", "b"], "all")
+    assert svg.count(f"fill: {figures.BLUE}") == 3
+    assert svg.count(">0.0<") == 1
+
+
 @pytest.mark.parametrize(("classes", "size"), [(11, "small"), (12, "large")])
 def test_many_classes_get_a_row_of_the_page_for_themselves(classes, size):
     svg = figures.confusion(np.eye(classes) * 100, [f"class {number}" for number in range(classes)], "all")
