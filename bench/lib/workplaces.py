@@ -55,14 +55,19 @@ def with_params(change: Change) -> Iterator[Path]:
 def clone(change: Change) -> Iterator[Path]:
     """The same with all files of the project but outputs, and a git repository and a DVC cache of its own."""
     with with_params(change) as folder:
-        command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-        for name in subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0"):
-            if (ROOT / name).is_file() and not (folder / name).exists() and not OUTPUTS.match(name):
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, folder / name)
+        copy_files(folder)
         subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
-        (folder / ".dvc/config.local").write_text(OWN_CACHE)
         yield folder
+
+
+def copy_files(folder: Path) -> None:
+    """Copies into `folder` what it lacks of the working tree, without outputs and what git ignores, and sets a cache there."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    for name in subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0"):
+        if (ROOT / name).is_file() and not (folder / name).exists() and not OUTPUTS.match(name):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    (folder / ".dvc/config.local").write_text(OWN_CACHE)
 
 
 def cifar10(n: int, keep: list[int] | None = None, crop: int | None = None) -> Split:
