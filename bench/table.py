@@ -13,10 +13,11 @@ from bench import accuracy, augmentation, embedding, features, kernels, overhead
 from bench.lib.rows import Row
 from bench.lib.workplaces import ROOT
 from relearn.process import command
+from relearn.report import page
 
 RESULTS = ROOT / "bench/results.json"
 PAGE = ROOT / "docs/performance.md"
-START, END = "<!-- bench -->\n", "<!-- /bench -->\n"
+MARKERS = ("<!-- bench -->\n", "<!-- /bench -->\n")
 
 
 class Measurement(NamedTuple):
@@ -49,16 +50,7 @@ def main() -> None:
 
 
 def write() -> None:
-    PAGE.write_text(replaced(PAGE.read_text(), markdown(json.loads(RESULTS.read_text()))))
-
-
-def replaced(text: str, table: str) -> str:
-    """`text` with `table` between the markers. ValueError without them."""
-    before, start, rest = text.partition(START)
-    _, end, after = rest.partition(END)
-    if not (start and end):
-        raise ValueError(f"{PAGE.name} lacks {START.strip()} and {END.strip()} around the table")
-    return before + START + table + END + after
+    PAGE.write_text(page.replaced(PAGE, MARKERS, markdown(json.loads(RESULTS.read_text()))))
 
 
 def markdown(results: Mapping[str, Any]) -> str:

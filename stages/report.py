@@ -6,13 +6,14 @@ Reads  params, printed.yaml; metrics/, plots/
 Writes reports/<scale>/results.json, reports/<scale>/index.html
 """
 
+import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from relearn import checks
-from relearn.data import processor, records
+from relearn.data import places, processor, records
 from relearn.params.whole import Params
 from relearn.process import command, states, timings
 from relearn.report import page, printed, sections
@@ -43,7 +44,7 @@ def main() -> None:
         states.sweep()
     if rows:
         print(page_table(rows))
-    print(f"Report: {folder / 'index.html'}")
+    print(f"Report: {os.path.relpath(folder / 'index.html', places.top())}")
 
 
 def compared(row: Row) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from relearn.report import book, page, printed, sections, sections_claims
 from relearn.report.printed import Row
 
 README, PAGE, HTML = Path("README.md"), Path("docs/results.md"), Path("reports/book/index.html")
-START, END = "<!-- results: written by `python -m tools.results` -->\n", "<!-- /results -->\n"
+MARKERS = ("<!-- results: written by `python -m tools.results` -->\n", "<!-- /results -->\n")
 PIPELINES = (Path(), Path("photos"))
 ORDER, VERDICTS = (FAILS, HOLDS, UNDECIDED), 10  # those in README
 ABOUT = "{} {} of [them](docs/results.md#the-chapters-claims); a claim with several comparisons shows its weakest:"
@@ -96,8 +96,7 @@ class Line:
 def main() -> None:
     lines, found = [line for folder in PIPELINES for line in read(folder)], judging.verdicts(kept.BOOK)
     for path, tables in ((README, headline(lines) + telling(found)), (PAGE, everything(lines, found))):
-        document = replaced(path.read_text(), tables)
-        atomic.write_text(path, document)
+        atomic.write_text(path, page.replaced(path, MARKERS, tables))
     atomic.write_text(HTML, book.render([row(line) for line in lines], sections_claims.build(found)))
     print(f"{PAGE}, {HTML}: {len(lines)} rows, {sum(line.book != MISSING for line in lines)} of them at scale book")
 
@@ -177,15 +176,6 @@ def shared(line: Line) -> tuple[str, str]:
     return line.row.id, begins if comma and line.row.printed_error is None and ":" not in line.row.what else line.row.what
 
 
-def replaced(document: str, tables: str) -> str:
-    """`document` with `tables` between the markers. ValueError without them."""
-    before, start, rest = document.partition(START)
-    _, end, after = rest.partition(END)
-    if not (start and end):
-        raise ValueError(f"{README} and {PAGE} need the lines {START.strip()} and {END.strip()} around their tables")
-    return before + START + tables + END + after
-
-
 def everything(lines: Sequence[Line], found: Sequence[Verdict] = ()) -> str:
     """The tables of docs/results.md."""
     header = ("id", "experiment", "printed", "scale book", "n", "difference", "scale quick", "block", "stage", "metric")
@@ -203,7 +193,7 @@ def outcomes(lines: Sequence[Line]) -> str:
     for line in (line for line in lines if line.of_note):
         away = line.difference
         group = later if away is None else within if round(abs(away), 3) <= NEAR else higher if away > 0 else lower
-        shown = "" if away is None else f" ({away:+.3f})"
+        shown = "" if away is None else f" ({page.change(away)})"
         group.append(f"{line.row.id} {line.row.what.removesuffix(': accuracy')}{shown}")
     listed = [f"- **{name}**: {'; '.join(group)}." for name, group in groups.items() if group]
     about = (
@@ -250,17 +240,10 @@ def sizes() -> str:
 
 def costs() -> str:
     """Ten-class CIFAR-10 networks by training cost, at scale book."""
-    settings = kept.at_scale(Path())
-    rows = []
-    for key in sections.ten_class_trainings(settings):
-        if not (paths := list(kept.files(f"metrics/train/{key}.json").values())):
-            continue
-        training = records.read_json(paths[0])
-        column = "accuracy_of_one_view" if key in settings.evaluate.test_time_augmentation else "accuracy"
-        value = kept.value(f"evaluate/{key}.{column}")
-        run = f"{training['images']:,} x {training['epochs']}"
-        rows.append((training["petaflop"], f"`train.{key}`", run, text(value.mean, value.error)))
-    listed = [(name, run, f"{cost:.3f}", accuracy) for cost, name, run, accuracy in sorted(rows)]
+    listed = [
+        (f"`train.{row['name']}`", row["run"], f"{row['petaflop']:.3f}", text(row["accuracy"], kept.value(row["metric"]).error))
+        for row in sections.trainings_by_cost(kept.at_scale(Path()), lambda metric: kept.value(metric).mean)
+    ]
     title = "\n## Ten-class CIFAR-10 networks by training cost, at scale book\n\n"
     about = (
         "A training costs three forward passes for each image and epoch, counted in convolutions and dense\n"

@@ -61,8 +61,9 @@ def render(rows: list[dict[str, Any]], more: Iterable[Section] = (), folder: Pat
 
 def built(rows: list[dict[str, Any]], folder: Path = kept.BOOK) -> list[Section]:
     """The sections of both pipelines, of what is kept."""
+    by_cost = sections.trainings_by_cost(kept.at_scale(Path()), lambda metric: kept.value(metric, folder).mean)
     with put_together(folder) as (settings, photos):
-        return [*sections.build(settings, rows), *sections.build(photos, rows)]
+        return [*sections.build(settings, rows, by_cost), *sections.build(photos, rows)]
 
 
 @contextlib.contextmanager

@@ -240,24 +240,19 @@ def repeats(tables: Mapping[str, pd.DataFrame], printed: Mapping[str, tuple[floa
 
 
 def costs(table: pd.DataFrame) -> str:
-    """Accuracy over the operations of a training: a dot each, with its name beside it."""
-    figure, axes = _axes(5.4, 3.4)
-    middle = np.sqrt(table["petaflop"].min() * table["petaflop"].max())
-    table = table.sort_values("accuracy")
-    line = 0.05 * (np.ptp(table["accuracy"]) or 0.1)  # a name's height: none is nearer to the one below
-    height = -np.inf
-    for row in table.to_dict("records"):
-        height = max(row["accuracy"], height + line)
-        axes.plot(row["petaflop"], row["accuracy"], "o", color=BLUE, markersize=5)
-        side, gap = ("right", -6) if row["petaflop"] > middle else ("left", 6)
-        at = (row["petaflop"], height)
-        axes.annotate(
-            row["name"], at, (gap, 0), textcoords="offset points", fontsize=8, ha=side, va="center", annotation_clip=False
-        )
-    axes.set(xscale="log", xlabel="operations of the training, in units of 10$^{15}$", ylabel="accuracy on the test images")
-    axes.xaxis.set_minor_formatter(NullFormatter())  # of less than a decade they would run into one another
-    axes.margins(0.12)
-    return _svg(figure, "accuracy over the operations of each training")
+    """A row a training: its operations, and beside them the accuracy they led to."""
+    figure = Figure(figsize=(5.4, 0.9 + 0.24 * len(table)))
+    left, right = figure.subplots(1, 2, sharey=True)
+    for axes, column in ((left, "petaflop"), (right, "accuracy")):
+        axes.plot(table[column], range(len(table)), "o", color=BLUE, markersize=5)
+        axes.grid(axis="y", color=INK, alpha=0.12)
+    left.set_yticks(range(len(table)), table["name"])
+    left.set(xscale="log", xlabel="operations, in units of 10$^{15}$", ylim=(len(table) - 0.4, -0.6))
+    left.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    left.xaxis.set_minor_formatter(NullFormatter())  # of less than a decade they would run into one another
+    right.set(xlabel="accuracy on the test images")
+    right.tick_params(left=False)
+    return _svg(figure, "operations of each training, and the accuracy it led to")
 
 
 def effects(table: pd.DataFrame, colours: Mapping[str, str]) -> str:

@@ -58,13 +58,26 @@ def texts(row: Mapping[str, Any], counts: bool = True) -> dict[str, str]:
             ("not yet run" if row.get("n") == 0 else "undefined") if got is None else with_error(got, row["standard_error"]),
         ]
         return {"printed_text": shown[0], "got_text": shown[1], "difference_text": ""}
-    difference = got - printed
-    of_counts = f"{difference:+,.0f}" if counts else ""
+    of_counts = f"{got - printed:+,.0f}" if counts else ""
     return {
         "printed_text": with_error(printed, row["printed_error"]),
         "got_text": with_error(got, row["standard_error"]),
-        "difference_text": of_counts if _is_count(printed) else f"{difference:+.3f}",
+        "difference_text": of_counts if _is_count(printed) else change(got - printed),
     }
+
+
+def change(difference: float) -> str:
+    """`+0.012`; what rounds to nothing is `0.000`."""
+    return f"{difference:+.3f}" if round(difference, 3) else "0.000"
+
+
+def replaced(path: Path, markers: tuple[str, str], tables: str) -> str:
+    """The text of a file with `tables` between two lines. ValueError without them."""
+    before, start, rest = path.read_text().partition(markers[0])
+    _, end, after = rest.partition(markers[1])
+    if not (start and end):
+        raise ValueError(f"{path} needs the lines {markers[0].strip()} and {markers[1].strip()} around its tables")
+    return before + start + tables + end + after
 
 
 def with_error(value: float, error: float | None) -> str:

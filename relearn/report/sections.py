@@ -1,5 +1,6 @@
 """What the report shows below its first table: a section an experiment, made from metrics, plots and predictions."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,17 @@ WORST_PAIRS = 3
 COSTS_OF = "cifar10"  # the data set whose trainings are compared
 
 
-def build(settings: Params, rows: list[dict[str, Any]]) -> list[Section]:
-    """All sections of what `settings` has, chapter by chapter. rows: the compared rows of printed.yaml."""
+def of_run(metric: str) -> float:
+    """The value of `evaluate/multiclass.accuracy` in this folder."""
+    name, _, column = metric.rpartition(".")
+    return records.read_json(METRICS / f"{name}.json")[column]
+
+
+def build(settings: Params, rows: list[dict[str, Any]], by_cost: list[dict[str, Any]] | None = None) -> list[Section]:
+    """All sections of what `settings` has, chapter by chapter.
+
+    rows: the compared rows of printed.yaml. by_cost: `trainings_by_cost`, of this folder's metrics unless given.
+    """
     printed = {row["metric"]: row["printed"] for row in rows if row["printed"] is not None}
     sections = []
     if set(FIGURE_14) & settings.train.keys():
@@ -30,8 +40,8 @@ def build(settings: Params, rows: list[dict[str, Any]]) -> list[Section]:
         sections.append(two_classes(settings))
     if settings.one_vs_rest:
         sections.append(one_vs_rest(settings, printed))
-    if len(ten_class_trainings(settings)) > 1:
-        sections.append(costs(settings))
+    if len(compared := trainings_by_cost(settings) if by_cost is None else by_cost) > 1:
+        sections.append(costs(compared))
     if settings.tsne:
         sections.append(digits(settings))
     if {"embedded", "raw"} <= settings.classify.keys():
@@ -108,32 +118,37 @@ def one_vs_rest(settings: Params, printed: dict[str, float]) -> Section:
     )  # fmt: skip
 
 
-def ten_class_trainings(settings: Params) -> list[str]:
-    """The trainings on all classes of CIFAR-10."""
+def trainings_by_cost(settings: Params, value: Callable[[str], float | None] = of_run) -> list[dict[str, Any]]:
+    """The trainings on all classes of CIFAR-10, the cheapest first: net, images x epochs, petaflop, accuracy of one view.
+
+    value: of a metric, as `evaluate/multiclass.accuracy`; None where it was not run, whose training is left out.
+    """
     views = {key: settings.relabel[spec.labels] for key, spec in settings.train.items() if spec.images == COSTS_OF}
-    return [key for key, view in views.items() if view.keep is None and view.positives is None]
+    found = []
+    for key in (key for key, view in views.items() if view.keep is None and view.positives is None):
+        metric = f"evaluate/{key}.accuracy{'_of_one_view' if key in settings.evaluate.test_time_augmentation else ''}"
+        images, epochs, petaflop = (value(f"train/{key}.{name}") for name in ("images", "epochs", "petaflop"))
+        if images and epochs and petaflop and (accuracy := value(metric)) is not None:
+            run = f"{images:,.0f} x {epochs:.0f}"
+            found.append({"name": key, "net": settings.train[key].net, "run": run, "petaflop": petaflop, "metric": metric,
+                          "accuracy": accuracy})  # fmt: skip
+    return sorted(found, key=lambda row: row["petaflop"])
 
 
-def costs(settings: Params) -> Section:
+def costs(compared: list[dict[str, Any]]) -> Section:
     """Ten-class CIFAR-10 networks by training cost."""
-    rows = []
-    for key in ten_class_trainings(settings):
-        trained, scored = (records.read_json(METRICS / f"{kind}/{key}.json") for kind in ("train", "evaluate"))
-        row = {"name": key, "net": settings.train[key].net, "accuracy": scored.get("accuracy_of_one_view", scored["accuracy"])}
-        rows.append(row | {name: trained[name] for name in ("images", "epochs", "petaflop")})
-    table = pd.DataFrame(rows).sort_values("petaflop")
     shown = [
-        {"experiment": row["name"], "net": row["net"], "images x epochs": f"{row['images']:,} x {row['epochs']}",
+        {"experiment": row["name"], "net": row["net"], "images x epochs": row["run"],
          "10^15 operations": f"{row['petaflop']:.4g}", "accuracy": f"{row['accuracy']:.4f}",
          "accuracy per 10^15": f"{row['accuracy'] / row['petaflop']:,.1f}"}
-        for row in table.to_dict("records")
+        for row in compared
     ]  # fmt: skip
     return Section(
         "costs", "Accuracy by training cost",
-        "Ten-class CIFAR-10 networks: accuracy on the test images (one view of each) over the "
+        "Ten-class CIFAR-10 networks: accuracy on the test images (one view of each; of several seeds the mean) beside the "
         "floating point operations of the training, counted from the layers: three times the forward pass for each image and "
         "epoch; a multiplication and an addition are two. The table's last column divides the one by the other.",
-        [figures.costs(table)], table=shown, table_title="The same in numbers",
+        [figures.costs(pd.DataFrame(compared))], table=shown, table_title="The same in numbers",
     )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from relearn.data.arrays import Split
 from relearn.networks import nets
 from relearn.networks.engine import keras
 from relearn.process import timings
+from relearn.report import page
 from relearn.scheduling import keeping
 from relearn.sources import augmentation as ours
 from relearn.training import compute
@@ -344,7 +345,7 @@ def test_a_measurement_that_fails_is_told_and_the_others_are_made(tmp_path, monk
         monkeypatch.setattr(module, "MEASUREMENTS", measurements)
         monkeypatch.setattr(module, "RESULTS", tmp_path / "results.json")
     monkeypatch.setattr(table, "PAGE", tmp_path / "performance.md")
-    table.PAGE.write_text(f"{table.START}{table.END}")
+    table.PAGE.write_text("".join(table.MARKERS))
     monkeypatch.setattr(machine, "LOOKED_AT", 0.01)
     monkeypatch.setattr(workplaces, "check", lambda: None)
     monkeypatch.setattr("sys.argv", ["bench"])
@@ -406,13 +407,6 @@ def test_every_measurement_has_rows_without_cells_in_them():
     assert "24 minutes in all" in text
 
 
-def test_the_table_takes_the_place_between_its_markers():
-    text = f"before\n{table.START}old\n{table.END}after\n"
-    assert table.replaced(text, "new\n") == f"before\n{table.START}new\n{table.END}after\n"
-    with pytest.raises(ValueError, match="lacks <!-- bench -->"):
-        table.replaced("before", "new\n")
-
-
 def test_the_pages_table_is_what_was_measured():
-    text = table.PAGE.read_text()
-    assert table.replaced(text, table.markdown(json.loads(table.RESULTS.read_text()))) == text
+    written = page.replaced(table.PAGE, table.MARKERS, table.markdown(json.loads(table.RESULTS.read_text())))
+    assert written == table.PAGE.read_text()

@@ -43,6 +43,18 @@ def test_only_experiments_with_all_their_files_have_sections_and_no_photograph_i
     assert sections["flowers17"].table == []
 
 
+def test_costs_are_of_every_training_that_was_scored_and_accuracies_the_mean_of_its_seeds(kept):
+    for seed, accuracy in ((14, 0.25), (15, 0.75)):
+        (kept / f"seed_{seed}/metrics/evaluate/shallow_sgd.json").write_text(f'{{"accuracy": {accuracy}, "images": 9}}')
+    (kept / "seed_14/metrics/evaluate/fast94.json").write_text('{"accuracy": 0.5, "accuracy_of_one_view": 0.375}')
+    copied(ROOT / "metrics/train/fast94.json", kept / "seed_14/metrics/train/fast94.json")  # which has no curves here
+    costs = next(section for section in book.built([], kept) if section.id == "costs")
+    shown = {row["experiment"]: row["accuracy"] for row in costs.table}
+    assert shown.keys() == {*SHALLOW, "fast94"}
+    assert shown["shallow_sgd"] == "0.5000"
+    assert shown["fast94"] == "0.3750"
+
+
 def test_curves_of_all_seeds_have_the_colour_and_the_name_of_their_training(kept):
     path = kept / "seed_15/plots/history/shallow_sgd.csv"
     history = pd.read_csv(path)

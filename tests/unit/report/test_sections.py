@@ -41,7 +41,7 @@ def test_what_trainings_cost_is_told_of_any_number_of_those_that_tell_all_classe
         records.write_json(tmp_path / f"metrics/train/{key}.json", trained)
         scored = {"accuracy": 0.5} | ({"accuracy_of_one_view": 0.25} if key == "fast94" else {})
         records.write_json(tmp_path / f"metrics/evaluate/{key}.json", scored)
-    section = sections.costs(settings)
+    section = sections.costs(sections.trainings_by_cost(settings))
     shown = {row["experiment"]: row for row in section.table}
     assert len(shown) > 10
     assert "animal_vehicle" not in shown
