@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import math
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -38,8 +39,8 @@ def render(rows: list[dict[str, Any]], more: Iterable[Section] = (), folder: Pat
     rows: those of the tables, with ours as `got`, `standard_error` and `n`. more: sections that stand first.
     """
     seeds = kept.seeds(folder)
-    first = kept.runs(next(iter(seeds.values()))) if seeds else {}
-    noted = [run for folder in seeds.values() for run in kept.runs(folder).values()]
+    runs = [pair for each in seeds.values() for pair in kept.runs(each).items()]
+    noted = [run for _, run in runs]
     machine = {name: " or ".join(sorted({str(run[name]) for run in noted})) for name in ("precision", "threads", "processor")}
     results = {
         "scale": "book",
@@ -49,7 +50,10 @@ def render(rows: list[dict[str, Any]], more: Iterable[Section] = (), folder: Pat
         "experiments": {},
         "digest": digest(folder),
     }
-    seconds = {name: run["seconds"] for name, run in first.items() if run.get("seconds") is not None}
+    seconds: dict[str, float] = {}
+    for name, run in runs:
+        if run.get("seconds") is not None:
+            seconds[name] = min(run["seconds"], seconds.get(name, math.inf))
     times = dict(sorted(seconds.items(), key=lambda item: -item[1]))
     versions: dict[str, set[str]] = {}
     for run in noted:

@@ -6,6 +6,7 @@ import shutil
 import pandas as pd
 import pytest
 
+from relearn.data import records
 from relearn.report import book
 from tests.conftest import ROOT
 
@@ -66,6 +67,18 @@ def test_curves_of_all_seeds_have_the_colour_and_the_name_of_their_training(kept
         assert [svg.count(f">{key}<") for key in SHALLOW] == [1, 1]
         drawn = re.findall(r'<path d="[^"]*" clip-path="[^"]*" style="fill: none[^"]*stroke: (#[0-9a-f]{6})', svg)
         assert drawn == ["#3b82f6"] * 4  # the shallow net's colour: two optimizers, two seeds
+
+
+def test_the_time_of_a_stage_is_that_of_its_quickest_seed(kept):
+    run = {"processor": "a", "precision": "float32", "threads": 2}
+    for seed, seconds in ((14, {"train@a": 90.25, "train@b": 60.5}), (15, {"train@a": 30.75, "train@b": None, "train@c": 45.0})):
+        records.write_json(kept / f"seed_{seed}/runs.json", {name: run | {"seconds": each} for name, each in seconds.items()})
+    html = book.render([], folder=kept)
+    assert re.findall(r"<td>(train@\w)</td><td>([\d.]+)</td>", html) == [
+        ("train@b", "60.5"),
+        ("train@c", "45.0"),
+        ("train@a", "30.8"),
+    ]
 
 
 def test_the_page_is_the_same_bytes_for_the_same_results_and_names_them(kept):
