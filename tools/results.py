@@ -67,8 +67,13 @@ class Line:
     backbone: str | None  # ours
 
     @property
+    def texts(self) -> dict[str, str]:
+        """Printed, ours at scale book and the difference, as the page shows them."""
+        return page.texts(row(self))
+
+    @property
     def book(self) -> str:
-        return text(self.ours.mean, self.ours.error)
+        return self.texts["got_text"]
 
     @property
     def n(self) -> str:
@@ -80,7 +85,7 @@ class Line:
 
     @property
     def printed(self) -> str:
-        return "" if self.row.printed is None else page.with_error(self.row.printed, self.row.printed_error)
+        return self.texts["printed_text"]
 
     @property
     def difference(self) -> float | None:
@@ -108,8 +113,8 @@ def read(folder: Path) -> Iterator[Line]:
     quick = {row["metric"]: row for row in records.read_json(folder / "reports/quick/results.json")["rows"]}
     for row in printed.read(folder / printed.FILE):
         if stage := writers.get(row.metric.rpartition(".")[0]):
-            got = quick.get(row.metric, {"got": None, "standard_error": None})
-            yield Line(row, folder, stage, text(got["got"], got["standard_error"]), kept.value(row.metric),
+            got = quick.get(row.metric) or row.model_dump() | {"got": None, "n": 0}
+            yield Line(row, folder, stage, page.texts(got)["got_text"], kept.value(row.metric),
                        printed.backbone_of(settings, row.metric))  # fmt: skip
 
 
@@ -221,7 +226,7 @@ def cells(line: Line) -> tuple[str, ...]:
     """A line of docs/results.md."""
     metric = f"[{line.row.metric.rpartition('.')[0]}](../{line.file}) `{line.row.metric.rpartition('.')[2]}`"
     backbone = f" ({line.row.printed_with})" if line.row.printed_with else ""
-    numbers = (line.printed + backbone, line.book, line.n, page.texts(row(line))["difference_text"], line.quick)
+    numbers = (line.printed + backbone, line.book, line.n, line.texts["difference_text"], line.quick)
     return (line.row.id, line.row.what, *numbers, f"`{line.stage.block}`", f"`{line.stage.target}`", metric)
 
 

@@ -52,18 +52,16 @@ def texts(row: Mapping[str, Any], counts: bool = True) -> dict[str, str]:
     counts: whether a difference of two counts says something, since they are not of fewer images.
     """
     printed, got = row["printed"], row["got"]
-    if printed is None or got is None:
-        shown = [
-            "" if printed is None else with_error(printed, row["printed_error"]),
-            ("not yet run" if row.get("n") == 0 else "undefined") if got is None else with_error(got, row["standard_error"]),
-        ]
-        return {"printed_text": shown[0], "got_text": shown[1], "difference_text": ""}
-    of_counts = f"{got - printed:+,.0f}" if counts else ""
+    count = printed is not None and _is_count(printed)
+    difference = ""
+    if printed is not None and got is not None and (counts or not count):
+        difference = f"{got - printed:+,.0f}" if count else change(got - printed)
     return {
-        "printed_text": with_error(printed, row["printed_error"]),
-        "got_text": with_error(got, row["standard_error"]),
-        "difference_text": of_counts if _is_count(printed) else change(got - printed),
-    }
+        "printed_text": "" if printed is None else with_error(printed, row["printed_error"]),
+        "got_text": ("not yet run" if row.get("n") == 0 else "undefined") if got is None
+        else with_error(got, row["standard_error"], 1 if count else 4),
+        "difference_text": difference,
+    }  # fmt: skip
 
 
 def change(difference: float) -> str:
@@ -80,9 +78,9 @@ def replaced(path: Path, markers: tuple[str, str], tables: str) -> str:
     return before + start + tables + end + after
 
 
-def with_error(value: float, error: float | None) -> str:
-    """`0.7010 ± 0.0030`, or the bare value without an error."""
-    return number(value) if error is None else f"{number(value)} ± {error:.4f}"
+def with_error(value: float, error: float | None, decimals: int = 4) -> str:
+    """`0.7010 ± 0.0030`, a mean of counts as `5,702.4 ± 31.6` with one decimal, or the bare value without an error."""
+    return number(value) if error is None else f"{value:,.{decimals}f} ± {error:.{decimals}f}"
 
 
 def number(value: float) -> str:

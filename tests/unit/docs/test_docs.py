@@ -183,9 +183,10 @@ def check_against_the_files(metric: str, ours: str, n: str) -> None:
             rows = [table[table["images"] == table["images"].max()] if "images" in table else table for table in tables]
             values = pd.concat(rows)["accuracy"].tolist()
             error, count = scipy.stats.sem(values), len(values)
-    assert float(shown[1].replace(",", "")) == pytest.approx(np.mean(values), abs=5.1e-5)
+    rounding = 5.1e-5 if np.mean(values) <= 1 or "loss" in column else 0.051  # of a mean of counts
+    assert float(shown[1].replace(",", "")) == pytest.approx(np.mean(values), abs=rounding)
     assert (shown[2] is None) == (error is None)
-    assert error is None or float(shown[2]) == pytest.approx(error, abs=5.1e-5)
+    assert error is None or float(shown[2]) == pytest.approx(error, abs=rounding)
     assert n == str(count)
 
 

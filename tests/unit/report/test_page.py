@@ -20,6 +20,11 @@ def test_rows_read_as_people_read_them():
     count = {"printed": 5841.0, "printed_error": None, "got": 5700, "standard_error": None}
     assert page.texts(count) == {"printed_text": "5,841", "got_text": "5,700", "difference_text": "-141"}
     assert page.texts(count, counts=False)["difference_text"] == ""  # of fewer images
+    assert page.texts(count | {"got": 5702.4, "standard_error": 31.592}) == {
+        "printed_text": "5,841", "got_text": "5,702.4 ± 31.6", "difference_text": "-139"
+    }  # fmt: skip
+    loss = {"printed": 16.46, "printed_error": None, "got": 12.5, "standard_error": 0.25}
+    assert page.texts(loss) == {"printed_text": "16.4600", "got_text": "12.5000 ± 0.2500", "difference_text": "-3.960"}
     undefined = {"printed": 0.5, "printed_error": None, "got": None, "standard_error": None}
     assert page.texts(undefined)["got_text"] == "undefined"
     assert page.texts(undefined | {"printed_error": 0.01})["printed_text"] == "0.5000 ± 0.0100"
