@@ -246,9 +246,12 @@ def sizes() -> str:
 def costs() -> str:
     """Ten-class CIFAR-10 networks by training cost, at scale book."""
     listed = [
-        (f"`train.{row['name']}`", row["run"], f"{row['petaflop']:.3f}", text(row["accuracy"], kept.value(row["metric"]).error))
+        (f"`train.{row['name']}`", row["run"], f"{row['petaflop']:.3f}",
+         page.with_error(row["accuracy"], kept.value(row["metric"]).error))
         for row in sections.trainings_by_cost(kept.at_scale(Path()), lambda metric: kept.value(metric).mean)
-    ]
+    ]  # fmt: skip
+    if not listed:
+        return ""
     title = "\n## Ten-class CIFAR-10 networks by training cost, at scale book\n\n"
     about = (
         "A training costs three forward passes for each image and epoch, counted in convolutions and dense\n"

@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import math
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -50,10 +49,8 @@ def render(rows: list[dict[str, Any]], more: Iterable[Section] = (), folder: Pat
         "experiments": {},
         "digest": digest(folder),
     }
-    seconds: dict[str, float] = {}
-    for name, run in runs:
-        if run.get("seconds") is not None:
-            seconds[name] = min(run["seconds"], seconds.get(name, math.inf))
+    longest_first = sorted(((run["seconds"], name) for name, run in runs if run.get("seconds") is not None), reverse=True)
+    seconds = {name: each for each, name in longest_first}
     times = dict(sorted(seconds.items(), key=lambda item: -item[1]))
     versions: dict[str, set[str]] = {}
     for run in noted:

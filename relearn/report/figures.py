@@ -247,7 +247,9 @@ def costs(table: pd.DataFrame) -> str:
         axes.plot(table[column], range(len(table)), "o", color=BLUE, markersize=5)
         axes.grid(axis="y", color=INK, alpha=0.12)
     left.set_yticks(range(len(table)), table["name"])
-    left.set(xscale="log", xlabel="operations, in units of 10$^{15}$", ylim=(len(table) - 0.4, -0.6))
+    left.set(xscale="log", xlabel="operations, in units of 10¹⁵", ylim=(len(table) - 0.4, -0.6))
+    decades = np.log10(table["petaflop"].min()) - 0.05, np.log10(table["petaflop"].max()) + 0.05
+    left.set_xlim(10 ** np.floor(decades[0]), 10 ** np.ceil(decades[1]))  # both ends have a label
     left.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     left.xaxis.set_minor_formatter(NullFormatter())  # of less than a decade they would run into one another
     right.set(xlabel="accuracy on the test images")

@@ -47,30 +47,30 @@ def render(
 
 
 def texts(row: Mapping[str, Any], counts: bool = True) -> dict[str, str]:
-    """printed, got and difference of a row as people read them: counts whole, shares with 3 or 4 decimals.
+    """printed, got and difference of a row as people read them: counts whole, their means with one decimal, shares with 3 or 4.
 
     counts: whether a difference of two counts says something, since they are not of fewer images.
     """
     printed, got = row["printed"], row["got"]
-    count = printed is not None and _is_count(printed)
+    count = None if printed is None else _is_count(printed)
     difference = ""
     if printed is not None and got is not None and (counts or not count):
-        difference = f"{got - printed:+,.0f}" if count else change(got - printed)
+        difference = change(got - printed, 0 if count else 3)
     return {
         "printed_text": "" if printed is None else with_error(printed, row["printed_error"]),
         "got_text": ("not yet run" if row.get("n") == 0 else "undefined") if got is None
-        else with_error(got, row["standard_error"], 1 if count else 4),
+        else with_error(got, row["standard_error"], count),
         "difference_text": difference,
     }  # fmt: skip
 
 
-def change(difference: float) -> str:
+def change(difference: float, decimals: int = 3) -> str:
     """`+0.012`; what rounds to nothing is `0.000`."""
-    return f"{difference:+.3f}" if round(difference, 3) else "0.000"
+    return f"{difference:+,.{decimals}f}" if round(difference, decimals) else f"{0:.{decimals}f}"
 
 
 def replaced(path: Path, markers: tuple[str, str], tables: str) -> str:
-    """The text of a file with `tables` between two lines. ValueError without them."""
+    """The text of a file with `tables` between two lines. ValueError without those lines."""
     before, start, rest = path.read_text().partition(markers[0])
     _, end, after = rest.partition(markers[1])
     if not (start and end):
@@ -78,14 +78,14 @@ def replaced(path: Path, markers: tuple[str, str], tables: str) -> str:
     return before + start + tables + end + after
 
 
-def with_error(value: float, error: float | None, decimals: int = 4) -> str:
-    """`0.7010 ± 0.0030`, a mean of counts as `5,702.4 ± 31.6` with one decimal, or the bare value without an error."""
-    return number(value) if error is None else f"{value:,.{decimals}f} ± {error:.{decimals}f}"
+def with_error(value: float, error: float | None, count: bool | None = None) -> str:
+    """`0.7010 ± 0.0030`, of counts `5,702.4 ± 31.6`; a bare `0.7010` or `5,702` without an error.
 
-
-def number(value: float) -> str:
-    """A count with thousands separated, or a share with four decimals."""
-    return f"{value:,.0f}" if _is_count(value) else f"{value:.4f}"
+    count: whether it is a count, or a mean of counts; None: as the value looks.
+    """
+    whole = _is_count(value) if count is None else count
+    decimals = (0 if error is None else 1) if whole else 4
+    return f"{value:,.{decimals}f}" + ("" if error is None else f" ± {error:,.{decimals}f}")
 
 
 def duration(seconds: float) -> str:

@@ -21,10 +21,10 @@ WORST_PAIRS = 3
 COSTS_OF = "cifar10"  # the data set whose trainings are compared
 
 
-def of_run(metric: str) -> float:
-    """The value of `evaluate/multiclass.accuracy` in this folder."""
+def here(metric: str) -> float | None:
+    """The value of `evaluate/multiclass.accuracy` in this folder, whose experiments have all been run."""
     name, _, column = metric.rpartition(".")
-    return records.read_json(METRICS / f"{name}.json")[column]
+    return records.read_json(METRICS / f"{name}.json").get(column)
 
 
 def build(settings: Params, rows: list[dict[str, Any]], by_cost: list[dict[str, Any]] | None = None) -> list[Section]:
@@ -118,20 +118,23 @@ def one_vs_rest(settings: Params, printed: dict[str, float]) -> Section:
     )  # fmt: skip
 
 
-def trainings_by_cost(settings: Params, value: Callable[[str], float | None] = of_run) -> list[dict[str, Any]]:
+def trainings_by_cost(settings: Params, value: Callable[[str], float | None] = here) -> list[dict[str, Any]]:
     """The trainings on all classes of CIFAR-10, the cheapest first: net, images x epochs, petaflop, accuracy of one view.
 
-    value: of a metric, as `evaluate/multiclass.accuracy`; None where it was not run, whose training is left out.
+    value: of a metric, as `evaluate/multiclass.accuracy`; a training is left out for which it is None.
     """
-    views = {key: settings.relabel[spec.labels] for key, spec in settings.train.items() if spec.images == COSTS_OF}
     found = []
-    for key in (key for key, view in views.items() if view.keep is None and view.positives is None):
-        metric = f"evaluate/{key}.accuracy{'_of_one_view' if key in settings.evaluate.test_time_augmentation else ''}"
+    for key, spec in settings.train.items():
+        view = settings.relabel[spec.labels]
+        if spec.images != COSTS_OF or view.keep is not None or view.positives is not None:
+            continue
         images, epochs, petaflop = (value(f"train/{key}.{name}") for name in ("images", "epochs", "petaflop"))
-        if images and epochs and petaflop and (accuracy := value(metric)) is not None:
-            run = f"{images:,.0f} x {epochs:.0f}"
-            found.append({"name": key, "net": settings.train[key].net, "run": run, "petaflop": petaflop, "metric": metric,
-                          "accuracy": accuracy})  # fmt: skip
+        for metric in (f"evaluate/{key}.accuracy_of_one_view", f"evaluate/{key}.accuracy"):
+            if images and epochs and petaflop and (accuracy := value(metric)) is not None:
+                run = f"{images:,.0f} x {epochs:.0f}"
+                row = {"name": key, "net": spec.net, "run": run, "petaflop": petaflop, "metric": metric, "accuracy": accuracy}
+                found.append(row)
+                break
     return sorted(found, key=lambda row: row["petaflop"])
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from relearn.claims.judging import FAILS, HOLDS, MISSING, UNDECIDED, Verdict
-from relearn.report import figures
+from relearn.report import figures, page
 from relearn.report.page import Section
 
 COLOURS = {HOLDS: figures.GREEN, UNDECIDED: figures.BLUE, FAILS: figures.ORANGE}
@@ -95,8 +95,8 @@ def decided(verdict: Verdict) -> str:
 def difference(verdict: Verdict) -> str:
     """`+0.0275 (+0.0009 to +0.0541)`: the effect and its 95 % interval, if it has one."""
     if verdict.effect is None or verdict.low is None:
-        return "" if verdict.effect is None else f"{verdict.effect:+.4f}"
-    return f"{verdict.effect:+.4f} ({verdict.low:+.4f} to {verdict.high:+.4f})"
+        return "" if verdict.effect is None else page.change(verdict.effect, 4)
+    return f"{page.change(verdict.effect, 4)} ({verdict.low:+.4f} to {verdict.high:+.4f})"
 
 
 def claimed(verdict: Verdict) -> str:

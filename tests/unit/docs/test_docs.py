@@ -169,7 +169,7 @@ def check_against_the_files(metric: str, ours: str, n: str) -> None:
     if not kept:
         assert (ours, n) == ("not yet run", "")
         return
-    shown = re.fullmatch(r"([\d,.]+)(?: ± ([\d.]+))?", ours)
+    shown = re.fullmatch(r"([\d,.]+)(?: ± ([\d,.]+))?", ours)
     assert shown
     values = [record[column] for record in kept]
     error, count = scipy.stats.sem(values) if len(set(values)) > 1 else None, len(values)
@@ -183,10 +183,13 @@ def check_against_the_files(metric: str, ours: str, n: str) -> None:
             rows = [table[table["images"] == table["images"].max()] if "images" in table else table for table in tables]
             values = pd.concat(rows)["accuracy"].tolist()
             error, count = scipy.stats.sem(values), len(values)
-    rounding = 5.1e-5 if np.mean(values) <= 1 or "loss" in column else 0.051  # of a mean of counts
-    assert float(shown[1].replace(",", "")) == pytest.approx(np.mean(values), abs=rounding)
-    assert (shown[2] is None) == (error is None)
-    assert error is None or float(shown[2]) == pytest.approx(error, abs=rounding)
+    counts = all(isinstance(record[column], int) for record in kept)
+    decimals = (0 if error is None else 1) if counts else 4
+    for text, value in zip(shown.groups(), (np.mean(values), error), strict=True):
+        assert (text is None) == (value is None)
+        if text is not None:
+            assert len(text.partition(".")[2]) == decimals
+            assert float(text.replace(",", "")) == pytest.approx(value, abs=0.51 * 10**-decimals)
     assert n == str(count)
 
 

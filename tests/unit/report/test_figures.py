@@ -12,6 +12,7 @@ ROC = pd.DataFrame({"fpr": [0, 0.1, 1], "tpr": [0, 0.9, 1]})
 REPEATS = {"scratch": pd.DataFrame({"accuracy": [0.5, 0.6]}), "one": pd.DataFrame({"accuracy": [0.7]})}
 SIZES = pd.DataFrame({"images": [300, 300, 600, 600], "accuracy": [0.5, 0.6, 0.7, 0.8]})
 GRID = pd.DataFrame({"units": [256, 512], "dropout": [0.1, 0.1], "accuracy": [0.9, 0.8], "holdout_accuracy": [0.7, 0.6]})
+COSTS = pd.DataFrame({"name": ["a", "b"], "petaflop": [0.303, 0.464], "accuracy": [0.5, 0.75]})
 PIXELS = pd.DataFrame({"stage": "as stored", "channel": ["red", "green", "blue"] * 2, "value": [0, 0, 0, 4, 4, 4], "share": 0.5})
 FIGURES = {
     "curves": lambda: figures.curves({"deep_sgd": HISTORY, "shallow_adadelta": HISTORY}, "loss", "training loss"),
@@ -23,6 +24,7 @@ FIGURES = {
     "parallel": lambda: figures.parallel(GRID, "holdout_accuracy"),
     "losses": lambda: figures.losses(HISTORY),
     "histogram": lambda: figures.histograms(PIXELS)[0],
+    "costs": lambda: figures.costs(COSTS),
     "repeats": lambda: figures.repeats(REPEATS, {"scratch": (0.6, 0.01)}),
 }
 
@@ -35,6 +37,13 @@ def test_a_figure_is_the_same_bytes_and_takes_the_pages_ink(name):
     assert 'role="img" aria-label="' in svg
     assert "currentColor" in svg
     assert figures.INK not in svg
+
+
+def test_costs_and_what_they_led_to_are_both_drawn_between_labelled_ends():
+    svg = figures.costs(COSTS)
+    assert all(svg.count(f">{label}<") == 1 for label in ("a", "b", "0.1", "1"))
+    assert svg != figures.costs(COSTS.assign(petaflop=[0.303, 0.6]))
+    assert svg != figures.costs(COSTS.assign(accuracy=[0.5, 0.6]))
 
 
 def test_there_may_be_more_series_than_colours():

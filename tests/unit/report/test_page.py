@@ -23,6 +23,7 @@ def test_rows_read_as_people_read_them():
     assert page.texts(count | {"got": 5702.4, "standard_error": 31.592}) == {
         "printed_text": "5,841", "got_text": "5,702.4 ± 31.6", "difference_text": "-139"
     }  # fmt: skip
+    assert page.texts(count | {"printed": 12.0, "got": 0.0}) == {"printed_text": "12", "got_text": "0", "difference_text": "-12"}
     loss = {"printed": 16.46, "printed_error": None, "got": 12.5, "standard_error": 0.25}
     assert page.texts(loss) == {"printed_text": "16.4600", "got_text": "12.5000 ± 0.2500", "difference_text": "-3.960"}
     undefined = {"printed": 0.5, "printed_error": None, "got": None, "standard_error": None}
@@ -30,9 +31,12 @@ def test_rows_read_as_people_read_them():
     assert page.texts(undefined | {"printed_error": 0.01})["printed_text"] == "0.5000 ± 0.0100"
 
 
-@pytest.mark.parametrize(("difference", "text"), [(0.0124, "+0.012"), (-0.0006, "-0.001"), (0.00049, "0.000"), (-1e-5, "0.000")])
-def test_what_rounds_to_nothing_has_no_sign(difference, text):
-    assert page.change(difference) == text
+@pytest.mark.parametrize(("difference", "decimals", "text"), [
+    (0.0124, 3, "+0.012"), (-0.0006, 3, "-0.001"), (0.00049, 3, "0.000"), (-1e-5, 4, "0.0000"), (-0.4, 0, "0"),
+    (-1234.4, 0, "-1,234"),
+])  # fmt: skip
+def test_what_rounds_to_nothing_has_no_sign(difference, decimals, text):
+    assert page.change(difference, decimals) == text
 
 
 def test_tables_take_the_place_between_two_markers(tmp_path):

@@ -37,19 +37,20 @@ def test_what_trainings_cost_is_told_of_any_number_of_those_that_tell_all_classe
     settings = params_with(several | {"evaluate.test_time_augmentation": {"fast94": "mirror"}})
     monkeypatch.chdir(tmp_path)
     for place, key in enumerate(settings.train):
-        trained = {"images": 100, "epochs": 2, "petaflop": 0.25 * (1 + place)}
+        trained = {"images": 100, "epochs": 2, "petaflop": 0.25 * (len(settings.train) - place)}
         records.write_json(tmp_path / f"metrics/train/{key}.json", trained)
         scored = {"accuracy": 0.5} | ({"accuracy_of_one_view": 0.25} if key == "fast94" else {})
         records.write_json(tmp_path / f"metrics/evaluate/{key}.json", scored)
     section = sections.costs(sections.trainings_by_cost(settings))
     shown = {row["experiment"]: row for row in section.table}
     assert len(shown) > 10
+    assert list(shown) == [key for key in reversed(settings.train) if key in shown]  # the cheapest first
     assert "animal_vehicle" not in shown
     assert "vehicles" not in shown
     assert "head_adam" not in shown
     assert shown["fast94"]["accuracy"] == "0.2500"
-    assert shown["shallow_adadelta"]["accuracy per 10^15"] == "2.0"
-    assert all(name in section.svgs[0] for name in shown)
+    assert shown["more_2"]["accuracy per 10^15"] == "2.0"  # the cheapest, of .25
+    assert all(f">{name}<" in section.svgs[0] for name in shown)
 
 
 def test_the_page_says_what_became_of_a_validation_split():
