@@ -24,7 +24,7 @@ def build(found: Sequence[Verdict]) -> list[Section]:
             "the scale is wider near 0. "
             "A claim is decided when p is below 5 %, after Holm's correction for all claims of its family. With one "
             "training it is tested on the images (McNemar, shares): another training may decide otherwise. "
-            "Losses and curves need two trainings; they are in the table alone.",
+            "Losses, and curves of one training, which nothing tests, are in the table alone.",
             [figures.effects(effects(drawn), COLOURS)] if drawn else [],
             table=rows(found), table_title="Every claim, its test and its verdict",
         )
