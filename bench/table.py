@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 from bench import accuracy, augmentation, embedding, features, kernels, overhead, pipeline, repeats, threads, training
 from bench.lib.rows import Row
 from bench.lib.workplaces import ROOT
-from relearn.process import command
-from relearn.report import page
+from relearn.process import atomic, command
 
 RESULTS = ROOT / "bench/results.json"
 PAGE = ROOT / "docs/performance.md"
@@ -50,7 +49,7 @@ def main() -> None:
 
 
 def write() -> None:
-    PAGE.write_text(page.replaced(PAGE, MARKERS, markdown(json.loads(RESULTS.read_text()))))
+    PAGE.write_text(atomic.replaced(PAGE, MARKERS, markdown(json.loads(RESULTS.read_text()))))
 
 
 def markdown(results: Mapping[str, Any]) -> str:

@@ -101,7 +101,7 @@ class Line:
 def main() -> None:
     lines, found = [line for folder in PIPELINES for line in read(folder)], judging.verdicts(kept.BOOK)
     for path, tables in ((README, headline(lines) + telling(found)), (PAGE, everything(lines, found))):
-        atomic.write_text(path, page.replaced(path, MARKERS, tables))
+        atomic.write_text(path, atomic.replaced(path, MARKERS, tables))
     atomic.write_text(HTML, book.render([row(line) for line in lines], sections_claims.build(found)))
     print(f"{PAGE}, {HTML}: {len(lines)} rows, {sum(line.book != MISSING for line in lines)} of them at scale book")
 

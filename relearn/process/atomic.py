@@ -38,3 +38,12 @@ def write_text(path: Path, text: str) -> None:
     """Writes a text file whole or not at all."""
     with replacing(path) as partial:
         partial.write_text(text)
+
+
+def replaced(path: Path, markers: tuple[str, str], tables: str) -> str:
+    """The text of a file with `tables` between two lines. ValueError without those lines."""
+    before, start, rest = path.read_text().partition(markers[0])
+    _, end, after = rest.partition(markers[1])
+    if not (start and end):
+        raise ValueError(f"{path} needs the lines {markers[0].strip()} and {markers[1].strip()} around its tables")
+    return before + start + tables + end + after

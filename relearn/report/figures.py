@@ -25,7 +25,8 @@ TEN = ["#3b82f6", "#f97316", "#10b981", "#ec4899", "#8b5cf6", "#a16207", "#06b6d
 
 matplotlib.use("svg")
 matplotlib.rcParams.update({
-    "svg.fonttype": "none", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False,
+    "svg.fonttype": "none", "font.size": 9, "font.sans-serif": ["DejaVu Sans"],  # else every text names ten fonts
+    "axes.spines.top": False, "axes.spines.right": False,
     "text.color": INK, "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
     "axes.titlesize": 10, "legend.frameon": False, "axes.grid": False, "figure.constrained_layout.use": True,
 })  # fmt: skip

@@ -69,15 +69,6 @@ def change(difference: float, decimals: int = 3) -> str:
     return f"{difference:+,.{decimals}f}" if round(difference, decimals) else f"{0:.{decimals}f}"
 
 
-def replaced(path: Path, markers: tuple[str, str], tables: str) -> str:
-    """The text of a file with `tables` between two lines. ValueError without those lines."""
-    before, start, rest = path.read_text().partition(markers[0])
-    _, end, after = rest.partition(markers[1])
-    if not (start and end):
-        raise ValueError(f"{path} needs the lines {markers[0].strip()} and {markers[1].strip()} around its tables")
-    return before + start + tables + end + after
-
-
 def with_error(value: float, error: float | None, count: bool | None = None) -> str:
     """`0.7010 ± 0.0030`, of counts `5,702.4 ± 31.6`; a bare `0.7010` or `5,702` without an error.
 

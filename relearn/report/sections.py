@@ -128,13 +128,16 @@ def trainings_by_cost(settings: Params, value: Callable[[str], float | None] = h
         view = settings.relabel[spec.labels]
         if spec.images != COSTS_OF or view.keep is not None or view.positives is not None:
             continue
-        images, epochs, petaflop = (value(f"train/{key}.{name}") for name in ("images", "epochs", "petaflop"))
-        for metric in (f"evaluate/{key}.accuracy_of_one_view", f"evaluate/{key}.accuracy"):
-            if images and epochs and petaflop and (accuracy := value(metric)) is not None:
-                run = f"{images:,.0f} x {epochs:.0f}"
-                row = {"name": key, "net": spec.net, "run": run, "petaflop": petaflop, "metric": metric, "accuracy": accuracy}
-                found.append(row)
-                break
+        metric = f"evaluate/{key}.accuracy_of_one_view"
+        if value(metric) is None:
+            metric = f"evaluate/{key}.accuracy"
+        accuracy, images, epochs, petaflop = map(
+            value, (metric, f"train/{key}.images", f"train/{key}.epochs", f"train/{key}.petaflop")
+        )
+        if accuracy is not None and images and epochs and petaflop:
+            run = f"{images:,.0f} x {epochs:.0f}"
+            row = {"name": key, "net": spec.net, "run": run, "petaflop": petaflop, "metric": metric, "accuracy": accuracy}
+            found.append(row)
     return sorted(found, key=lambda row: row["petaflop"])
 
 

@@ -24,8 +24,7 @@ from relearn.data import pins, processor, records
 from relearn.data.arrays import Split
 from relearn.networks import nets
 from relearn.networks.engine import keras
-from relearn.process import timings
-from relearn.report import page
+from relearn.process import atomic, timings
 from relearn.scheduling import keeping
 from relearn.sources import augmentation as ours
 from relearn.training import compute
@@ -408,5 +407,5 @@ def test_every_measurement_has_rows_without_cells_in_them():
 
 
 def test_the_pages_table_is_what_was_measured():
-    written = page.replaced(table.PAGE, table.MARKERS, table.markdown(json.loads(table.RESULTS.read_text())))
+    written = atomic.replaced(table.PAGE, table.MARKERS, table.markdown(json.loads(table.RESULTS.read_text())))
     assert written == table.PAGE.read_text()

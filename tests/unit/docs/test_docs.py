@@ -23,8 +23,8 @@ from markdown_it.token import Token
 from relearn import checks
 from relearn.claims import judging
 from relearn.params.base import Compute
+from relearn.process import atomic
 from relearn.report import book, printed
-from relearn.report.page import replaced
 from tests.conftest import ROOT
 from tools import results
 
@@ -130,7 +130,7 @@ def test_the_tables_are_what_the_tool_writes(lines, monkeypatch):
     for name, tables in (("README.md", results.headline(lines) + results.telling(found)),
                          ("docs/results.md", results.everything(lines, found))):  # fmt: skip
         path = ROOT / name
-        assert replaced(path, results.MARKERS, tables) == path.read_text()
+        assert atomic.replaced(path, results.MARKERS, tables) == path.read_text()
 
 
 def cells(line: str) -> list[str]:

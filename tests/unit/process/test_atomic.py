@@ -63,3 +63,12 @@ def test_what_is_not_whole_is_in_neither_git_nor_dvc(tmp_path, file):
         with atomic.replacing(tmp_path / name) as partial:
             partial.touch()
             assert any(fnmatch(partial.name, pattern) for pattern in patterns)
+
+
+def test_tables_take_the_place_between_two_markers(tmp_path):
+    path, markers = tmp_path / "a.md", ("<!-- a -->\n", "<!-- /a -->\n")
+    path.write_text("before\n<!-- a -->\nold\n<!-- /a -->\nafter\n")
+    assert atomic.replaced(path, markers, "new\n") == "before\n<!-- a -->\nnew\n<!-- /a -->\nafter\n"
+    path.write_text("before\n<!-- a -->\n")
+    with pytest.raises(ValueError, match=r"a\.md needs the lines <!-- a --> and <!-- /a -->"):
+        atomic.replaced(path, markers, "new\n")

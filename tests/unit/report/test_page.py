@@ -39,15 +39,6 @@ def test_what_rounds_to_nothing_has_no_sign(difference, decimals, text):
     assert page.change(difference, decimals) == text
 
 
-def test_tables_take_the_place_between_two_markers(tmp_path):
-    path, markers = tmp_path / "a.md", ("<!-- a -->\n", "<!-- /a -->\n")
-    path.write_text("before\n<!-- a -->\nold\n<!-- /a -->\nafter\n")
-    assert page.replaced(path, markers, "new\n") == "before\n<!-- a -->\nnew\n<!-- /a -->\nafter\n"
-    path.write_text("before\n<!-- a -->\n")
-    with pytest.raises(ValueError, match=r"a\.md needs the lines <!-- a --> and <!-- /a -->"):
-        page.replaced(path, markers, "new\n")
-
-
 @pytest.mark.parametrize(("seconds", "text"), [(4.4, "4 s"), (492, "8 min 12 s"), (3720, "1 h 02 min")])
 def test_durations(seconds, text):
     assert page.duration(seconds) == text
